@@ -1,0 +1,20 @@
+# What every target of the project is compiled with, and the libraries it may use.
+option(PLYFS_BUILD_TESTS "build unit tests, real-mount tests and benchmarks" ON)
+option(PLYFS_BUILD_FUZZERS "build the libFuzzer targets (clang only)" OFF)
+set(PLYFS_SANITIZE "" CACHE STRING "sanitizers, as -fsanitize takes them (address,undefined or thread)")
+
+find_package(Threads REQUIRED)
+find_package(absl REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(LIBURING REQUIRED IMPORTED_TARGET liburing)
+pkg_check_modules(FUSE3 REQUIRED IMPORTED_TARGET fuse3)
+
+add_compile_options(-Wall -Wextra -Wshadow -Wno-unused-parameter -Werror=return-type)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  add_compile_options(-Wthread-safety -Wthread-safety-beta -Werror)
+endif()
+add_compile_definitions(_FILE_OFFSET_BITS=64 _GNU_SOURCE PLYFS_VERSION="${PROJECT_VERSION}")
+if(NOT PLYFS_SANITIZE STREQUAL "")
+  add_compile_options(-fsanitize=${PLYFS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${PLYFS_SANITIZE})
+endif()

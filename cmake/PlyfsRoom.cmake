@@ -1,0 +1,37 @@
+# plyfs_room(NAME [LINKS target...] [TEST_LINKS target...])
+#
+# One room of the house: every *.cc of the folder becomes the static library plyfs_NAME, every *_test.cc
+# its unit-test program NAME_test.  A room links only what stands left of it (docs/architecture.md);
+# tools/lint checks the includes against the same order.
+function(plyfs_room name)
+  cmake_parse_arguments(ROOM "" "" "LINKS;TEST_LINKS;EXCLUDE" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  set(tests ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  foreach(pattern ${ROOM_EXCLUDE})
+    list(FILTER sources EXCLUDE REGEX "${pattern}")
+  endforeach()
+  if(sources)
+    add_library(plyfs_${name} STATIC ${sources})
+    set(scope PUBLIC)
+  else()
+    add_library(plyfs_${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(plyfs_${name} ${scope} ${CMAKE_SOURCE_DIR})
+  target_link_libraries(plyfs_${name} ${scope} ${ROOM_LINKS} Threads::Threads)
+  if(tests AND PLYFS_BUILD_TESTS)
+    plyfs_gtest(${name}_test SOURCES ${tests} LINKS plyfs_${name} ${ROOM_TEST_LINKS})
+  endif()
+endfunction()
+
+# plyfs_gtest(NAME SOURCES file... LINKS target...): a GoogleTest program registered with CTest as one test.
+function(plyfs_gtest name)
+  cmake_parse_arguments(T "" "" "SOURCES;LINKS" ${ARGN})
+  find_package(GTest REQUIRED)
+  add_executable(${name} ${T_SOURCES})
+  target_link_libraries(${name} PRIVATE ${T_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  add_test(NAME ${name} COMMAND ${name})
+endfunction()

@@ -1,0 +1,57 @@
+// Mounting and unmounting a FUSE filesystem: mount(2) where privileged, libfuse3 (fusermount3) where not, and
+// /dev/fd/N for a connection that the caller has mounted already.
+//
+// Used by the program's main thread only.
+#ifndef PLYFS_FUSE_MOUNT_H_
+#define PLYFS_FUSE_MOUNT_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "engine/base/result.h"
+
+namespace plyfs::fuse {
+
+struct MountSpec {
+  std::string mountpoint;         // absolute; or "/dev/fd/N": mounted already, serve that descriptor
+  std::string source = "plyfs";   // what /proc/mounts shows first (fsname=)
+  std::string subtype = "plyfs";  // type fuse.SUBTYPE
+  unsigned long ms_flags = 0;     // MS_RDONLY, MS_NODEV, ... as mount(2) takes them
+  bool allow_other = false;
+  bool allow_root = false;
+  bool default_permissions = true;
+  bool auto_unmount = false;
+  uint32_t max_read = 0;          // 0: the kernel's own bound
+  std::string selinux_context;    // context=, empty: none
+  unsigned long propagation = 0;  // MS_PRIVATE, MS_SHARED, ..., 0: leave; applied after mounting
+};
+
+class Mount {
+ public:
+  // Mounts.  `serve` is called with the /dev/fuse descriptor as soon as requests can be read from it, and must
+  // answer INIT (on threads of its own); where the kernel offers synchronous INIT that is before mount(2)
+  // returns.  On failure *error_line is one line with the cause and the remedy.
+  static Result<Mount> Create(const MountSpec& spec, const std::function<Status(int fd)>& serve,
+                              std::string* error_line);
+  Mount(Mount&&) noexcept;
+  Mount& operator=(Mount&&) noexcept;
+  ~Mount();  // does not unmount
+
+  int fd() const;
+  // umount2(2) or fusermount3 -u; `lazy`: MNT_DETACH.  EBUSY while in use.
+  Status Unmount(bool lazy);
+
+ private:
+  Mount();
+  std::string mountpoint_;
+  int fd_ = -1;
+  bool privileged_ = false;
+};
+
+// Applies ro/rw and the like to the live mount at `mountpoint` (`-o remount`, M22): MS_REMOUNT.
+Status Remount(const std::string& mountpoint, unsigned long ms_flags);
+
+}  // namespace plyfs::fuse
+
+#endif  // PLYFS_FUSE_MOUNT_H_
