@@ -1,0 +1,149 @@
+// The seam for tests: every wrapper of a system call asks the fault hook before it calls.
+//
+// A hook is set for one thread (ScopedFaults, unit tests) or, in debug builds only, for the process
+// (PLYFS_FAULT, daemons under test).  Without a hook the price is one thread-local load a call.
+//
+// A plan in words, rules parted by commas; the first rule that fires decides:
+//   rename=EIO         every rename fails           rename@3=EIO    only the third
+//   rename@3+=EIO      the third and all after it   any@9=ENOSPC    the ninth call of whatever kind
+//   change@4=kill      SIGKILL to the process before its fourth change of the disk
+//   change@4=dead      from the fourth change on none happens any more (EIO): a crash without dying
+//   linux6.1           calls younger than Linux 6.1 answer as that kernel does
+#ifndef PLYFS_ENGINE_IO_FAULT_H_
+#define PLYFS_ENGINE_IO_FAULT_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/result.h"
+
+namespace plyfs {
+
+enum class Op : uint8_t {
+  kOpen,
+  kCreate,
+  kOpenTree,
+  kStatx,
+  kStatxNewFields,
+  kStatFs,
+  kAccess,
+  kGetdents,
+  kReadLink,
+  kMkdir,
+  kMknod,
+  kSymlink,
+  kLink,
+  kUnlink,
+  kRename,
+  kGetXattr,
+  kListXattr,
+  kSetXattr,
+  kRemoveXattr,
+  kRead,
+  kWrite,
+  kTruncate,
+  kFallocate,
+  kSeek,
+  kFsync,
+  kSyncFs,
+  kCopyFileRange,
+  kClone,
+  kGetFlags,
+  kSetFlags,
+  kChown,
+  kChmod,
+  kFchmodat2,
+  kUtimens,
+  kNameToHandle,
+  kOpenByHandle,
+  kGetFsUuid,
+  kFsIds,
+  kUmask,
+  kUringSetup,
+  kCount,
+};
+
+const char* OpName(Op op);
+// Whether the call changes what is on disk.
+bool OpChangesDisk(Op op);
+// What a kernel of version 6.1 answers to a call that is younger; 0 for a call that it has.
+int OpErrorOnLinux61(Op op);
+
+class FaultHook {
+ public:
+  virtual ~FaultHook() = default;
+  // 0: go on and call; else the errno to answer with instead of calling.  Any thread.
+  virtual int Before(Op op) = 0;
+};
+
+// A hook that follows a plan written as above.  Counters are shared by all threads that ask it.
+class FaultPlan : public FaultHook {
+ public:
+  // EINVAL: not a plan.
+  static Result<std::unique_ptr<FaultPlan>> Parse(std::string_view plan);
+
+  int Before(Op op) override;
+  // How many changes of the disk have been asked for: the steps at which a test may crash.
+  uint64_t changes() const { return changes_.load(std::memory_order_relaxed); }
+
+ private:
+  enum class Match : uint8_t { kOp, kAny, kChange, kLinux61 };
+  struct Rule {
+    Match match = Match::kOp;
+    Op op = Op::kCount;
+    uint64_t from = 1;
+    uint64_t to = UINT64_MAX;
+    int error = 0;  // or one of the two below
+    std::atomic<uint64_t> seen{0};
+  };
+  static constexpr int kKill = -1;
+  static constexpr int kDead = -2;
+
+  static Result<std::unique_ptr<Rule>> ParseRule(std::string_view text);
+  bool Fires(Rule& rule, Op op);
+
+  std::vector<std::unique_ptr<Rule>> rules_;
+  std::atomic<uint64_t> changes_{0};
+  std::atomic<bool> dead_{false};
+};
+
+namespace fault_internal {
+extern thread_local constinit FaultHook* thread_hook;
+#ifdef PLYFS_DEBUG
+extern std::atomic<FaultHook*> process_hook;
+#endif
+}  // namespace fault_internal
+
+// 0, or the errno to answer with.  What every wrapper asks first.
+inline int FaultAt(Op op) {
+  FaultHook* hook = fault_internal::thread_hook;
+#ifdef PLYFS_DEBUG
+  if (hook == nullptr) hook = fault_internal::process_hook.load(std::memory_order_acquire);
+#endif
+  return hook == nullptr ? 0 : hook->Before(op);
+}
+
+// Faults for this thread as long as it lives; the hook stays the caller's.
+class ScopedFaults {
+ public:
+  explicit ScopedFaults(FaultHook* hook) : before_(fault_internal::thread_hook) {
+    fault_internal::thread_hook = hook;
+  }
+  ~ScopedFaults() { fault_internal::thread_hook = before_; }
+  ScopedFaults(const ScopedFaults&) = delete;
+  ScopedFaults& operator=(const ScopedFaults&) = delete;
+
+ private:
+  FaultHook* before_;
+};
+
+// Reads PLYFS_FAULT once; before threads start.  EINVAL for a plan that does not parse (a test whose faults
+// never come would pass for nothing).  Release builds do not look.
+Status InstallFaultsFromEnvironment();
+
+}  // namespace plyfs
+
+#endif  // PLYFS_ENGINE_IO_FAULT_H_

@@ -1,0 +1,49 @@
+// What all wrappers of system calls share: the fault seam, EINTR, errno, and a descriptor's path in /proc.
+//
+// Only for engine/io.  Wrappers are thin: they know no layers and no overlay rules, keep the kernel's errno
+// exactly, and may be called from any thread.  EINTR is retried: the program's threads run with signals
+// blocked, so it says nothing but that a debugger or the freezer passed by.
+#ifndef PLYFS_ENGINE_IO_SYS_CALL_H_
+#define PLYFS_ENGINE_IO_SYS_CALL_H_
+
+#include <cerrno>
+#include <cstdio>
+
+#include "engine/base/result.h"
+#include "engine/io/fault.h"
+
+namespace plyfs::sys {
+
+template <typename F>
+auto Call(Op op, F call) -> Result<decltype(call())> {
+  if (int injected = FaultAt(op); injected != 0) return Errno(injected);
+  for (;;) {
+    auto result = call();
+    if (result >= 0) return result;
+    if (errno != EINTR) return LastErrno();
+  }
+}
+
+// Call for what gives no value.
+template <typename F>
+Status Do(Op op, F call) {
+  auto result = Call(op, call);
+  if (!result.ok()) return result.status();
+  return OkStatus();
+}
+
+// "/proc/self/fd/N": the one way to an object held by an O_PATH descriptor for calls without AT_EMPTY_PATH.
+// A symlink held by O_PATH|O_NOFOLLOW is itself the end of the magic link (fs/namei.c:nd_jump_link), so calls
+// by this path act on the link, not on its target.
+class FdPath {
+ public:
+  explicit FdPath(int fd) { std::snprintf(text_, sizeof text_, "/proc/self/fd/%d", fd); }
+  const char* c_str() const { return text_; }
+
+ private:
+  char text_[32];
+};
+
+}  // namespace plyfs::sys
+
+#endif  // PLYFS_ENGINE_IO_SYS_CALL_H_

@@ -1,0 +1,75 @@
+#include "engine/io/sys_xattr.h"
+
+#include <sys/xattr.h>
+
+#include <set>
+
+#include "engine/io/sys_dir.h"
+#include "engine/io/temp_dir_for_test.h"
+
+namespace plyfs::sys {
+namespace {
+
+std::set<std::string> Names(const std::string& list) {
+  std::set<std::string> names;
+  for (size_t at = 0; at < list.size(); at += std::string(list.c_str() + at).size() + 1) {
+    names.insert(list.c_str() + at);
+  }
+  names.erase("security.selinux");
+  return names;
+}
+
+using XattrTest = OnEachFs;
+PLYFS_ON_EACH_FS(XattrTest);
+
+TEST_P(XattrTest, PathAndRealDescriptorsSeeTheSame) {
+  UniqueFd real = dir_.Write("f", "");
+  UniqueFd path = dir_.Open("f", O_PATH);
+  ASSERT_TRUE(SetXattr(path.get(), "trusted.one", std::string_view("a\0b", 3)).ok());
+  ASSERT_TRUE(FSetXattr(real.get(), "trusted.two", "").ok());
+  EXPECT_EQ(*FGetXattr(real.get(), "trusted.one"), std::string("a\0b", 3));
+  EXPECT_EQ(*GetXattr(path.get(), "trusted.two"), "");
+  EXPECT_EQ(Names(*ListXattr(path.get())), (std::set<std::string>{"trusted.one", "trusted.two"}));
+  EXPECT_EQ(*ListXattr(path.get()), *FListXattr(real.get()));
+  ASSERT_TRUE(RemoveXattr(path.get(), "trusted.one").ok());
+  ASSERT_TRUE(FRemoveXattr(real.get(), "trusted.two").ok());
+  EXPECT_EQ(*ListXattr(path.get()), "");
+}
+
+TEST_P(XattrTest, ErrnoIsKept) {
+  UniqueFd real = dir_.Write("f", "");
+  EXPECT_EQ(GetXattr(real.get(), "trusted.none").error(), ENODATA);
+  EXPECT_EQ(FRemoveXattr(real.get(), "trusted.none").error(), ENODATA);
+  EXPECT_EQ(SetXattr(real.get(), "trusted.none", "x", XATTR_REPLACE).error(), ENODATA);
+  EXPECT_EQ(SetXattr(real.get(), "nofamily", "x").error(), EOPNOTSUPP);
+  UniqueFd path = dir_.Open("f", O_PATH);
+  EXPECT_EQ(FGetXattr(path.get(), "trusted.none").error(), EBADF);
+}
+
+TEST_P(XattrTest, LongValuesComeWhole) {
+  UniqueFd real = dir_.Write("f", "");
+  for (size_t size : {255, 256, 257, 3000}) {
+    std::string value(size, 'v');
+    ASSERT_TRUE(FSetXattr(real.get(), "trusted.long", value).ok()) << size;
+    EXPECT_EQ(*GetXattr(real.get(), "trusted.long"), value);
+    EXPECT_EQ(*FGetXattr(real.get(), "trusted.long"), value);
+  }
+  char small[10];
+  EXPECT_EQ(GetXattr(real.get(), "trusted.long", small, sizeof small).error(), ERANGE);
+  EXPECT_EQ(*GetXattr(real.get(), "trusted.long", nullptr, 0), 3000u);
+}
+
+TEST_P(XattrTest, SymlinkDescriptorActsOnTheSymlinkItself) {
+  UniqueFd target = dir_.Write("target", "");
+  ASSERT_TRUE(SymlinkAt("target", dir_.fd(), "l").ok());
+  UniqueFd link = dir_.Open("l", O_PATH);
+  ASSERT_TRUE(SetXattr(link.get(), "trusted.on", "link").ok());
+  EXPECT_EQ(*GetXattr(link.get(), "trusted.on"), "link");
+  EXPECT_EQ(Names(*ListXattr(link.get())), std::set<std::string>{"trusted.on"});
+  EXPECT_EQ(FGetXattr(target.get(), "trusted.on").error(), ENODATA);
+  EXPECT_EQ(SetXattr(link.get(), "user.on", "x").error(), EPERM);
+  EXPECT_TRUE(RemoveXattr(link.get(), "trusted.on").ok());
+}
+
+}  // namespace
+}  // namespace plyfs::sys

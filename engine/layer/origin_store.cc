@@ -1,0 +1,62 @@
+#include "engine/layer/origin_store.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "engine/io/sys_creds.h"
+#include "engine/io/sys_handle.h"
+#include "engine/io/sys_open.h"
+#include "engine/io/sys_stat.h"
+#include "engine/layer/object.h"
+
+namespace plyfs {
+
+std::unique_ptr<OriginStore> OriginStore::Open(const LayerStack& stack, bool zero_uuid) {
+  auto store = std::make_unique<OriginStore>();
+  store->zero_uuid_ = zero_uuid;
+  LayerId all = stack.lower_count() + stack.data_count();
+  for (LayerId id = 0; id < all; ++id) {
+    const Layer& layer = stack.lower(id);
+    bool known = std::any_of(store->filesystems_.begin(), store->filesystems_.end(),
+                             [&](const Filesystem& fs) { return fs.dev == layer.device(); });
+    if (known) continue;
+    Result<UniqueFd> mount = layer.OpenAt(LowerPath(), O_RDONLY | O_DIRECTORY);
+    if (!mount.ok()) continue;
+    // Opening by handle is refused without the capability, whatever the handle: so ask for the root's own.
+    Result<sys::FileHandle> handle = sys::NameToHandleAt(mount->get());
+    if (!handle.ok() || !sys::OpenByHandleAt(mount->get(), *handle, O_PATH).ok()) continue;
+    store->filesystems_.push_back(Filesystem{layer.uuid(), layer.device(), *std::move(mount)});
+  }
+  store->privileged_ = !store->filesystems_.empty();
+  return store;
+}
+
+std::string OriginStore::Make(const Layer& layer, int fd) const {
+  if (!privileged_) return {};
+  Result<sys::FileHandle> handle = sys::NameToHandleAt(fd);
+  if (!handle.ok()) return {};
+  OriginHandle origin;
+  origin.type = static_cast<uint8_t>(handle->type);
+  if (!zero_uuid_) origin.uuid = layer.uuid();
+  origin.handle = handle->bytes;
+  return EncodeOrigin(origin).value_or(std::string());
+}
+
+std::optional<ObjectId> OriginStore::Find(std::string_view value, uint32_t type) const {
+  std::optional<OriginHandle> origin = DecodeOrigin(value);
+  if (!origin || origin->of_upper) return std::nullopt;
+  for (const Filesystem& fs : filesystems_) {
+    if (origin->uuid != fs.uuid && origin->uuid != FsUuid{}) continue;
+    Result<UniqueFd> fd =
+        sys::OpenByHandleAt(fs.mount.get(), sys::FileHandle{origin->type, origin->handle}, O_PATH);
+    if (!fd.ok()) continue;
+    Result<struct statx> st = sys::StatxFd(fd->get());
+    if (st.ok() && (st->stx_mode & S_IFMT) == type) return ObjectIdOf(*st);
+  }
+  return std::nullopt;
+}
+
+}  // namespace plyfs

@@ -1,0 +1,43 @@
+// OriginStore: makes overlay.origin records of lower objects and finds the lower object that a record names.
+//
+// Owned by Parts, constant after Open; any thread.  Without privilege (CAP_DAC_READ_SEARCH in the initial
+// namespace) records are written empty and none is found (X3).
+#ifndef PLYFS_ENGINE_LAYER_ORIGIN_STORE_H_
+#define PLYFS_ENGINE_LAYER_ORIGIN_STORE_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/format/anchor.h"
+#include "engine/format/origin.h"
+#include "engine/layer/layer_stack.h"
+
+namespace plyfs {
+
+class OriginStore {
+ public:
+  // `zero_uuid`: uuid=off (M27).
+  static std::unique_ptr<OriginStore> Open(const LayerStack& stack, bool zero_uuid);
+
+  // The record's value for the object behind `fd` in `layer`; empty where it cannot be named.
+  std::string Make(const Layer& layer, int fd) const;
+  // The object, if it is still there and of type `type` (S_IFMT bits): never an error (L21).
+  std::optional<ObjectId> Find(std::string_view value, uint32_t type) const;
+
+ private:
+  struct Filesystem {
+    FsUuid uuid;
+    uint64_t dev;
+    UniqueFd mount;  // any readable object of it, to open by handle
+  };
+  std::vector<Filesystem> filesystems_;
+  bool zero_uuid_ = false;
+  bool privileged_ = false;
+};
+
+}  // namespace plyfs
+
+#endif  // PLYFS_ENGINE_LAYER_ORIGIN_STORE_H_

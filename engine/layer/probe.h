@@ -1,0 +1,64 @@
+// ProbeName: what a name of a merged directory is, by asking the layers that hold the directory, from the top.
+//
+// Stateless; any thread; blocks on the layers.  The rule is format/merge_rule's; this file only asks.
+#ifndef PLYFS_ENGINE_LAYER_PROBE_H_
+#define PLYFS_ENGINE_LAYER_PROBE_H_
+
+#include <sys/stat.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/base/name.h"
+#include "engine/format/anchor.h"
+#include "engine/format/merge_rule.h"
+#include "engine/layer/layer_stack.h"
+#include "engine/layer/records.h"
+
+namespace plyfs {
+
+// A directory's copy in one lower layer.
+struct LowerMember {
+  LayerId layer = 0;
+  LowerPath path;
+};
+
+struct Probed {
+  MergedType type = MergedType::kAbsent;
+  // The topmost object, as it lies in its layer.
+  struct statx top = {};
+  bool upper = false;  // the topmost object is in upper
+  bool upper_opaque = false;
+  std::optional<std::string> upper_origin;  // overlay.origin of an upper non-directory
+  // Non-directories: the topmost lower object, when there is no upper one.
+  LowerAnchor lower;
+  LowerAnchor data;  // of a metacopy file
+  std::optional<std::string> data_path;  // of a metacopy file whose data is in the data-only layers (L20)
+  // Directories: the lower members, topmost first, and the number of the topmost.
+  std::vector<LowerMember> members;
+  ObjectId first_member;
+};
+
+struct ProbeContext {
+  const LayerStack& stack;
+  const Records& records;
+  const MergeRules& rules;
+};
+
+// `upper_dir` is a descriptor of the parent directory in upper, or -1.  `members` are the parent's lower members.
+// Errors: those of the layers, and the rules' (EPERM, EINVAL, EACCES, EIO, EREMOTE).
+Result<Probed> ProbeName(const ProbeContext& context, int upper_dir, const std::vector<LowerMember>& members,
+                         Name name);
+
+// Whether the first lower layer that holds `name` holds it positively ("lower+" of section 6;
+// fs/overlayfs/namei.c:ovl_lower_positive).
+Result<bool> LowerPositive(const ProbeContext& context, const std::vector<LowerMember>& members, Name name);
+
+// Where the data of a metacopy file lies in the data-only layers: the first that has a regular file at the
+// absolute path.  ENOENT: none has.
+Result<LowerAnchor> FindInDataLayers(const LayerStack& stack, const std::string& path);
+
+}  // namespace plyfs
+
+#endif  // PLYFS_ENGINE_LAYER_PROBE_H_

@@ -1,0 +1,36 @@
+// Listing directories of layers: one directory, and the lower members of a merged one folded into an index.
+//
+// Stateless; any thread; blocks on the layers.
+#ifndef PLYFS_ENGINE_LAYER_SCAN_H_
+#define PLYFS_ENGINE_LAYER_SCAN_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/base/result.h"
+#include "engine/layer/layer_stack.h"
+#include "engine/layer/probe.h"
+#include "engine/layer/records.h"
+
+namespace plyfs {
+
+struct ScannedEntry {
+  std::string name;
+  uint64_t ino = 0;  // the layer's own number
+  uint8_t type = 0;  // DT_*, never DT_UNKNOWN (D12)
+  bool whiteout = false;
+};
+
+// The entries of one layer's directory but "." and "..", in the directory's order.  Device whiteouts are
+// marked in every directory (D9); xattr whiteouts only where the directory has opaque=x (X5).
+// `dir` must be readable (not O_PATH).
+Result<std::vector<ScannedEntry>> ScanDirectory(int dir, const Records& records);
+
+// Whether the directory holds nothing but whiteouts.
+Result<bool> HoldsOnlyWhiteouts(int dir, const Records& records);
+
+}  // namespace plyfs
+
+#endif  // PLYFS_ENGINE_LAYER_SCAN_H_

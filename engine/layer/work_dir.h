@@ -1,0 +1,56 @@
+// WorkDir: W/work, where everything that lands in upper is made first, and the locks of upper and work.
+//
+// Owned by Parts; any thread.  What it makes is private until it is renamed or linked into upper.  Names are
+// `#` and hex digits (M15) and never deeper than two levels (M14), so that the kernel can clean what a killed
+// daemon leaves.  Locks are flock(2) on the directories: no trace on disk, gone with the process.
+#ifndef PLYFS_ENGINE_LAYER_WORK_DIR_H_
+#define PLYFS_ENGINE_LAYER_WORK_DIR_H_
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "engine/base/mutex.h"
+#include "engine/base/result.h"
+#include "engine/format/stack_config.h"
+#include "engine/io/unique_fd.h"
+#include "engine/layer/layer.h"
+
+namespace plyfs {
+
+class WorkDir {
+ public:
+  // Checks work against upper, waits up to five seconds for their locks, makes and empties W/work, and with
+  // fsync=volatile leaves the mark of M29.  On failure *error_line is one line naming the option.
+  static Result<std::unique_ptr<WorkDir>> Open(const Layer& upper, const StackConfig& config,
+                                               std::string* error_line);
+  ~WorkDir();
+
+  // Of W/work.
+  int fd() const { return work_.get(); }
+  // A name that is not in use in W/work.
+  std::string TempName();
+  // A whiteout under a temporary name, ready to be renamed into place (X4): a link to a shared one where the
+  // filesystem's link limit allows.
+  Result<std::string> MakeWhiteout();
+  // Best effort: removes a temporary, a directory with what it holds.
+  void Discard(const std::string& name);
+  // Removes everything inside the directory behind `dir`, any depth.
+  static Status Empty(int dir);
+
+ private:
+  WorkDir() = default;
+  Status Lock(const Layer& upper, const StackConfig& config, std::string* error_line);
+  Status Prepare(const StackConfig& config, std::string* error_line);
+  Status ProbeWhiteouts(const StackConfig& config, std::string* error_line);
+  Status MarkVolatile();
+
+  UniqueFd upper_lock_, base_, work_;
+  std::atomic<uint64_t> next_{0};
+  Mutex whiteout_mu_;
+  std::string shared_whiteout_ ABSL_GUARDED_BY(whiteout_mu_);
+};
+
+}  // namespace plyfs
+
+#endif  // PLYFS_ENGINE_LAYER_WORK_DIR_H_

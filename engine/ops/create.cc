@@ -1,0 +1,54 @@
+#include <fcntl.h>
+
+#include "engine/io/sys_open.h"
+#include "engine/ops/file_access.h"
+#include "engine/ops/locate.h"
+#include "engine/ops/new_object.h"
+#include "engine/ops/ops.h"
+#include "engine/ops/resolve.h"
+#include "engine/ops/stat_inode.h"
+
+namespace plyfs::ops {
+namespace {
+
+// The name came to be since the client looked: without O_EXCL it is opened as any file (open(2)).
+Result<Created> OpenExisting(Parts& parts, const Caller& caller, const InodeRef& inode, uint32_t flags) {
+  if (flags & O_EXCL) return Errno(EEXIST);
+  if (!inode->is_regular()) return Errno(inode->is_dir() ? EISDIR : EEXIST);
+  PLY_TRY(Opened opened, Open(parts, caller, inode->id(), flags, /*kill_suidgid=*/false));
+  Result<Attr> attr = StatInode(parts, inode);
+  if (!attr.ok()) {
+    Release(parts, opened.handle);
+    return attr.status();
+  }
+  parts.tree.inodes.AddLookup(*inode);
+  return Created{MakeEntry(parts, inode, *attr), opened};
+}
+
+}  // namespace
+
+Result<Created> Create(Parts& parts, const Caller& caller, NodeId parent, Name name, uint32_t mode,
+                       uint32_t flags) {
+  PLY_TRY(InodeRef dir, FindDir(parts, parent));
+  if (!dir->unlinked()) {
+    PLY_TRY(InodeRef there, Resolve(parts, dir, name));
+    if (there) return OpenExisting(parts, caller, there, flags);
+  }
+  PLY_TRY(FreeName place, TakeFreeName(parts, dir, name));
+  UniqueFd fd;
+  NewObject object;
+  object.type = S_IFREG;
+  object.mode = mode & 07777;
+  object.make = [&](int at, const char* as, uint32_t permissions) -> Status {
+    PLY_TRY(fd, sys::OpenBeneath(at, as, BackingFlags(parts, flags) | O_CREAT | O_EXCL, permissions));
+    return OkStatus();
+  };
+  PLY_CHECK(PlaceNew(parts, caller, place, name, object));
+  InodeRef inode;
+  PLY_TRY(Entry entry, PublishNew(parts, place, name, &inode));
+  Opened opened;
+  opened.handle = AddOpenFile(parts, inode, flags, std::move(fd));
+  return Created{entry, opened};
+}
+
+}  // namespace plyfs::ops

@@ -1,0 +1,63 @@
+#include "engine/ops/dir_view.h"
+
+#include <dirent.h>
+
+#include "engine/ops/load_listing.h"
+
+namespace plyfs {
+namespace {
+
+constexpr Cookie kAfterDot = 1;
+constexpr Cookie kAfterDotDot = 2;
+
+struct View {
+  std::shared_ptr<MergedDir> listing;
+  uint64_t sequence = 0;
+};
+
+Result<View> TakeView(Parts& parts, OpenDir& dir, bool afresh) {
+  std::shared_ptr<MergedDir> fresh;
+  {
+    MutexLock lock(dir.mu);
+    if (!afresh && dir.listing) return View{dir.listing, dir.view};
+  }
+  PLY_TRY(fresh, LoadListing(parts, dir.inode));
+  MutexLock lock(dir.mu);
+  if (dir.listing) dir.listing->UnpinView(dir.view);
+  dir.listing = std::move(fresh);
+  dir.view = dir.listing->PinView();
+  return View{dir.listing, dir.view};
+}
+
+uint64_t ParentIno(const Inode& dir) {
+  std::optional<InodeName> name = dir.AnyName();
+  return name ? name->parent->st_ino() : dir.st_ino();
+}
+
+}  // namespace
+
+Status VisitListing(Parts& parts, OpenDir& dir, Cookie from,
+                    const std::function<Result<bool>(const DirEntry&)>& visit) {
+  PLY_TRY(View view, TakeView(parts, dir, from == 0));
+  if (from < kAfterDot) {
+    PLY_TRY(bool more, visit(DirEntry{".", dir.inode->st_ino(), DT_DIR, kAfterDot}));
+    if (!more) return OkStatus();
+  }
+  if (from < kAfterDotDot) {
+    PLY_TRY(bool more, visit(DirEntry{"..", ParentIno(*dir.inode), DT_DIR, kAfterDotDot}));
+    if (!more) return OkStatus();
+  }
+  constexpr size_t kBatch = 256;
+  Cookie after = std::max(from, kAfterDotDot);
+  while (true) {
+    std::vector<MergedDir::Row> rows = view.listing->Read(view.sequence, after, kBatch);
+    for (const MergedDir::Row& row : rows) {
+      PLY_TRY(bool more, visit(DirEntry{row.name, row.ino, row.type, row.cookie}));
+      if (!more) return OkStatus();
+      after = row.cookie;
+    }
+    if (rows.size() < kBatch) return OkStatus();
+  }
+}
+
+}  // namespace plyfs

@@ -1,0 +1,21 @@
+// DirView: what one READDIR or READDIRPLUS reads from: the snapshot that an open directory is at.
+//
+// Any thread; taking the first one of a stream may block on the layers.
+#ifndef PLYFS_ENGINE_OPS_DIR_VIEW_H_
+#define PLYFS_ENGINE_OPS_DIR_VIEW_H_
+
+#include <functional>
+
+#include "engine/ops/parts.h"
+
+namespace plyfs {
+
+// A batch of entries in cookie order.  `from` 0 begins the listing anew (D4, D5); any other goes on in the
+// snapshot.  Calls `visit` with each entry, "." and ".." first, until it answers false or the listing ends.
+// ENOENT: the directory was removed (D7).
+Status VisitListing(Parts& parts, OpenDir& dir, Cookie from,
+                    const std::function<Result<bool>(const DirEntry&)>& visit);
+
+}  // namespace plyfs
+
+#endif  // PLYFS_ENGINE_OPS_DIR_VIEW_H_

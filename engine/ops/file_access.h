@@ -1,0 +1,42 @@
+// FileAccess: the descriptor behind an open handle.
+//
+// Any thread.  Descriptors are cached under the budget (Parts::file_fds) and opened again when they were
+// evicted, or when the file was copied up since: a handle opened on the lower file reads the upper one from
+// then on (C19; fs/overlayfs/file.c:ovl_real_file).
+#ifndef PLYFS_ENGINE_OPS_FILE_ACCESS_H_
+#define PLYFS_ENGINE_OPS_FILE_ACCESS_H_
+
+#include "engine/ops/parts.h"
+
+namespace plyfs {
+
+struct FileAccess {
+  std::shared_ptr<OpenFile> file;
+  SharedFd fd;
+  Inode& inode() const { return *file->inode; }
+  int get() const { return fd->get(); }
+};
+
+// EBADF: no such handle.  ESTALE: the object is gone.
+Result<FileAccess> AccessFile(Parts& parts, Handle handle);
+// EBADF also for a handle not open for writing.
+Result<FileAccess> AccessForWrite(Parts& parts, Handle handle);
+
+// Registers an open file whose descriptor is at hand.
+Handle AddOpenFile(Parts& parts, const InodeRef& inode, uint32_t flags, UniqueFd fd);
+
+// The flags with which a handle's own descriptor is opened: access mode, O_DIRECT, O_SYNC and O_DSYNC of the
+// client's, the latter two not on a volatile mount (M29).
+int BackingFlags(const Parts& parts, uint32_t flags);
+
+// The client's cached pages of the file are still what is on disk, as far as size and time of modification tell;
+// remembers the present ones.
+Result<bool> CacheStillTrue(Inode& inode, int fd);
+
+// A caller without CAP_FSETID changed the data: set-id bits go (A11).  Capabilities are removed by the upper
+// filesystem itself.
+Status KillPrivileges(Parts& parts, const Caller& caller, const FileAccess& access);
+
+}  // namespace plyfs
+
+#endif  // PLYFS_ENGINE_OPS_FILE_ACCESS_H_

@@ -1,0 +1,13 @@
+#include "engine/ops/locate.h"
+#include "engine/ops/ops.h"
+#include "engine/ops/stat_inode.h"
+
+namespace plyfs::ops {
+
+Result<AttrReply> GetAttr(Parts& parts, NodeId node, Handle handle) {
+  PLY_TRY(InodeRef inode, FindNode(parts, node));
+  PLY_TRY(Attr attr, StatInode(parts, inode));
+  return MakeAttrReply(parts, attr);
+}
+
+}  // namespace plyfs::ops

@@ -1,0 +1,17 @@
+#include <fcntl.h>
+
+#include "engine/io/sys_xattr.h"
+#include "engine/ops/locate.h"
+#include "engine/ops/ops.h"
+
+namespace plyfs::ops {
+
+Result<std::string> GetXattr(Parts& parts, NodeId node, std::string_view name) {
+  if (parts.config.noxattrs) return Errno(EOPNOTSUPP);
+  PLY_TRY(InodeRef inode, FindNode(parts, node));
+  PLY_TRY(std::string stored, parts.records.names().Escape(name));
+  PLY_TRY(UniqueFd fd, OpenObject(parts, inode, O_PATH));
+  return sys::GetXattr(fd.get(), stored.c_str());
+}
+
+}  // namespace plyfs::ops

@@ -1,0 +1,57 @@
+#include "engine/ops/guard.h"
+
+#include <fcntl.h>
+
+#include "engine/format/protattr.h"
+#include "engine/io/sys_file.h"
+#include "engine/ops/locate.h"
+
+namespace plyfs {
+namespace {
+
+Status Forbid(Parts& parts, const InodeRef& inode, uint32_t flags) {
+  if (!parts.writable()) return Errno(EROFS);
+  PLY_TRY(uint32_t protection, ProtectionOf(parts, inode));
+  return (protection & flags) ? Status(Errno(EPERM)) : OkStatus();
+}
+
+// Of the record on an upper object; of the filesystem's own flags on a lower one.
+Result<uint32_t> ReadProtection(Parts& parts, const InodeRef& inode) {
+  if (inode->is_upper()) {
+    PLY_TRY(UniqueFd fd, OpenUpper(parts, inode, O_PATH));
+    PLY_TRY(auto record, parts.records.Get(fd.get(), Record::kProtattr));
+    return record ? ParseProtattr(*record) : 0;
+  }
+  PLY_TRY(UniqueFd fd, OpenObject(parts, inode, O_RDONLY));
+  Result<int> flags = sys::GetFlags(fd.get());
+  return flags.ok() ? static_cast<uint32_t>(*flags) & kProtectFlags : 0;
+}
+
+}  // namespace
+
+Result<uint32_t> ProtectionOf(Parts& parts, const InodeRef& inode) {
+  if (!inode->is_regular() && !inode->is_dir()) return 0u;
+  uint32_t known = inode->protection();
+  if (known != Inode::kUnknownProtection) return known;
+  PLY_TRY(uint32_t flags, ReadProtection(parts, inode));
+  inode->SetProtection(flags);
+  return flags;
+}
+
+Status MayChange(Parts& parts, const InodeRef& inode) {
+  return Forbid(parts, inode, kFlagImmutable | kFlagAppend);
+}
+
+Status MayOpenForWrite(Parts& parts, const InodeRef& inode, uint32_t flags) {
+  bool appends = (flags & O_APPEND) && !(flags & O_TRUNC);
+  return Forbid(parts, inode, appends ? kFlagImmutable : kFlagImmutable | kFlagAppend);
+}
+
+Status MayAddTo(Parts& parts, const InodeRef& dir) { return Forbid(parts, dir, kFlagImmutable); }
+
+Status MayRemove(Parts& parts, const InodeRef& dir, const InodeRef& inode) {
+  PLY_CHECK(Forbid(parts, dir, kFlagImmutable | kFlagAppend));
+  return Forbid(parts, inode, kFlagImmutable | kFlagAppend);
+}
+
+}  // namespace plyfs

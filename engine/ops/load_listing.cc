@@ -1,0 +1,99 @@
+#include "engine/ops/load_listing.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+
+#include "engine/base/bug.h"
+#include "engine/layer/object.h"
+#include "engine/layer/scan.h"
+#include "engine/ops/locate.h"
+#include "engine/ops/resolve.h"
+#include "engine/ops/stat_inode.h"
+
+namespace plyfs {
+namespace {
+
+// Of "." and "..", which every listing begins with.
+constexpr Cookie kDotCookies = 2;
+
+Result<std::shared_ptr<const LowerIndex>> IndexLowers(Parts& parts, const Inode& dir) {
+  DirLowers lowers = dir.lowers();
+  if (lowers.empty()) return std::shared_ptr<const LowerIndex>();
+  LowerIndexBuilder builder;
+  for (size_t i = 0; i < lowers.size(); ++i) {
+    const Layer& layer = parts.stack->lower(lowers.layer(i));
+    Result<UniqueFd> fd = layer.OpenAt(lowers.path(i), O_RDONLY | O_DIRECTORY);
+    // Removed by hand since the directory was looked up: it holds nothing any more.
+    if (fd.error() == ENOENT || fd.error() == ENOTDIR) continue;
+    if (!fd.ok()) return fd.status();
+    PLY_TRY(std::vector<ScannedEntry> entries, ScanDirectory(fd->get(), parts.records));
+    for (const ScannedEntry& e : entries) {
+      if (e.whiteout) {
+        builder.AddWhiteout(layer.id(), e.name);
+      } else {
+        builder.Add(layer.id(), e.name, e.type, MapIno(parts, ObjectId{layer.device(), e.ino, 0}));
+      }
+    }
+  }
+  return builder.Build();
+}
+
+// An upper entry's own number is the tree's, unless it is a copy (which keeps its lower's) or a directory that
+// lower members join: those are asked by name (D10; readdir.c:ovl_cache_update).
+Result<uint64_t> UpperEntryIno(Parts& parts, const InodeRef& dir, const ScannedEntry& entry, bool impure) {
+  uint64_t dev = parts.stack->upper()->device();
+  bool may_be_merged = entry.type == DT_DIR && dir->merged();
+  if (!impure && !may_be_merged) return MapIno(parts, ObjectId{dev, entry.ino, 0});
+  Result<InodeRef> inode = Resolve(parts, dir, Name::Trusted(entry.name));
+  // A name that cannot be resolved (EPERM of L12, L17) is listed all the same.
+  if (!inode.ok() || !*inode) return MapIno(parts, ObjectId{dev, entry.ino, 0});
+  return (*inode)->st_ino();
+}
+
+Status AddUpper(Parts& parts, const InodeRef& dir, MergedDir* listing) {
+  PLY_TRY(UniqueFd fd, OpenUpper(parts, dir, O_RDONLY | O_DIRECTORY));
+  PLY_TRY(auto impure, parts.records.Get(fd.get(), Record::kImpure));
+  PLY_TRY(std::vector<ScannedEntry> entries, ScanDirectory(fd.get(), parts.records));
+  for (const ScannedEntry& e : entries) {
+    if (e.whiteout) {
+      listing->Remove(e.name);
+      continue;
+    }
+    PLY_TRY(uint64_t ino, UpperEntryIno(parts, dir, e, impure.has_value()));
+    listing->Insert(e.name, e.type, ino);
+  }
+  return OkStatus();
+}
+
+Result<std::shared_ptr<MergedDir>> ReadListing(Parts& parts, const InodeRef& dir) {
+  PLY_TRY(auto index, IndexLowers(parts, *dir));
+  auto listing = std::make_shared<MergedDir>(std::move(index), std::max(dir->next_cookie(), kDotCookies));
+  if (dir->is_upper()) PLY_CHECK(AddUpper(parts, dir, listing.get()));
+  return listing;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<MergedDir>> LoadListing(Parts& parts, const InodeRef& dir) {
+  if (dir->unlinked()) return Errno(ENOENT);  // D7
+  if (auto known = dir->listing()) return known;
+  Exclusion::Hold loading = parts.listings.Acquire(dir->id());
+  constexpr int kRounds = 8;
+  for (int round = 0; round < kRounds; ++round) {
+    if (auto known = dir->listing()) return known;
+    uint64_t version = dir->listing_version();
+    PLY_TRY(std::shared_ptr<MergedDir> made, ReadListing(parts, dir));
+    if (dir->PublishListing(made, version)) return made;
+    // Changed while it was being read.  The last round's reading is as true as any reader's of a directory
+    // that never rests, but is not kept.
+    if (round + 1 == kRounds) return made;
+  }
+  return PLY_BUG("unreachable");
+}
+
+Result<bool> ViewIsEmpty(Parts& parts, const InodeRef& dir) {
+  PLY_TRY(std::shared_ptr<MergedDir> listing, LoadListing(parts, dir));
+  return listing->count() == 0;
+}
+
+}  // namespace plyfs

@@ -1,0 +1,21 @@
+// LoadListing: the merged listing of a directory, from the cache or else by reading it in every layer that
+// holds it.
+//
+// Any thread; blocks on the layers on a miss; one load a directory at a time.
+#ifndef PLYFS_ENGINE_OPS_LOAD_LISTING_H_
+#define PLYFS_ENGINE_OPS_LOAD_LISTING_H_
+
+#include <memory>
+
+#include "engine/ops/parts.h"
+
+namespace plyfs {
+
+Result<std::shared_ptr<MergedDir>> LoadListing(Parts& parts, const InodeRef& dir);
+
+// No visible entry is left (rmdir, rename over a directory; N9-N11).
+Result<bool> ViewIsEmpty(Parts& parts, const InodeRef& dir);
+
+}  // namespace plyfs
+
+#endif  // PLYFS_ENGINE_OPS_LOAD_LISTING_H_

@@ -1,0 +1,179 @@
+#include "engine/ops/locate.h"
+
+#include <fcntl.h>
+
+#include <vector>
+
+#include "engine/io/sys_open.h"
+#include "engine/io/sys_stat.h"
+#include "engine/layer/object.h"
+#include "engine/ops/orphan.h"
+
+namespace plyfs {
+namespace {
+
+// Special files must not block or act on being opened (C16); regular files do not mind.  O_PATH opens nothing,
+// and openat2 refuses other flags beside it.
+int Harmless(int flags) { return flags & O_PATH ? flags : flags | O_NONBLOCK | O_NOCTTY; }
+
+Status CheckIdentity(int fd, const ObjectId& expected) {
+  PLY_TRY(struct statx st, sys::StatxFd(fd));
+  return ObjectIdOf(st) == expected ? OkStatus() : Status(Errno(ESTALE));
+}
+
+Result<UniqueFd> OpenChecked(Result<UniqueFd> opened, const ObjectId& expected) {
+  if (opened.error() == ENOENT || opened.error() == ENOTDIR || opened.error() == ELOOP) return Errno(ESTALE);
+  if (!opened.ok()) return opened;
+  PLY_CHECK(CheckIdentity(opened->get(), expected));
+  return opened;
+}
+
+// The names from the root's child down to `dir`, or nothing when an ancestor has lost its name.
+std::optional<std::vector<std::string>> Components(const InodeRef& dir) {
+  std::vector<std::string> names;
+  InodeRef at = dir;
+  while (at->id() != kRootNode) {
+    std::optional<InodeName> name = at->AnyName();
+    if (!name) return std::nullopt;
+    names.push_back(std::move(name->name));
+    at = name->parent;
+  }
+  return std::vector<std::string>(names.rbegin(), names.rend());
+}
+
+// Paths are walked in pieces that openat2 takes, whatever the depth.
+Result<UniqueFd> WalkUpper(const Layer& upper, const std::vector<std::string>& names) {
+  constexpr size_t kPiece = 3500;
+  UniqueFd at;
+  std::string piece = ".";
+  for (size_t i = 0; i < names.size(); ++i) {
+    piece += '/';
+    piece += names[i];
+    if (piece.size() < kPiece && i + 1 < names.size()) continue;
+    Result<UniqueFd> next = at.valid() ? sys::OpenBeneath(at.get(), piece.c_str(), O_PATH | O_DIRECTORY)
+                                       : upper.OpenAt(piece, O_PATH | O_DIRECTORY);
+    if (!next.ok()) return next;
+    at = *std::move(next);
+    piece = ".";
+  }
+  return at.valid() ? Result<UniqueFd>(std::move(at)) : upper.OpenAt(LowerPath(), O_PATH | O_DIRECTORY);
+}
+
+Result<UniqueFd> OpenUpperOnce(Parts& parts, const InodeRef& inode, int flags) {
+  if (auto keeper = std::static_pointer_cast<const Orphan>(inode->keeper()); keeper && inode->unlinked()) {
+    return keeper->Open(flags);
+  }
+  ObjectId expected = inode->upper();
+  for (const InodeName& name : inode->Names()) {
+    if (!name.parent->is_upper()) continue;
+    Result<SharedFd> parent = UpperDir(parts, name.parent);
+    if (parent.error() == ESTALE) continue;
+    if (!parent.ok()) return parent.status();
+    Result<UniqueFd> fd = OpenChecked(
+        sys::OpenBeneath((*parent)->get(), name.name.c_str(), Harmless(flags)), expected);
+    if (fd.error() != ESTALE) return fd;
+  }
+  return Errno(ESTALE);
+}
+
+}  // namespace
+
+Result<InodeRef> FindNode(Parts& parts, NodeId id) {
+  InodeRef inode = parts.tree.inodes.Find(id);
+  if (!inode) return Errno(ESTALE);
+  return inode;
+}
+
+Result<InodeRef> FindDir(Parts& parts, NodeId id) {
+  PLY_TRY(InodeRef inode, FindNode(parts, id));
+  if (!inode->is_dir()) return Errno(ENOTDIR);
+  return inode;
+}
+
+Result<SharedFd> UpperDir(Parts& parts, const InodeRef& dir) {
+  if (SharedFd cached = parts.dir_fds.Find(dir->id())) return cached;
+  if (dir->unlinked()) {
+    PLY_TRY(UniqueFd fd, OpenUpperOnce(parts, dir, O_PATH | O_DIRECTORY));
+    return Share(std::move(fd));
+  }
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    auto names = Components(dir);
+    if (!names) return Errno(ESTALE);
+    Result<UniqueFd> fd = OpenChecked(WalkUpper(*parts.stack->upper(), *names), dir->upper());
+    if (fd.ok()) {
+      SharedFd shared = Share(*std::move(fd));
+      parts.dir_fds.Put(dir->id(), shared);
+      return shared;
+    }
+    if (fd.error() != ESTALE) return fd.status();
+  }
+  return Errno(ESTALE);
+}
+
+Result<UniqueFd> OpenUpper(Parts& parts, const InodeRef& inode, int flags) {
+  if (inode->is_dir()) {
+    PLY_TRY(SharedFd dir, UpperDir(parts, inode));
+    return sys::OpenBeneath(dir->get(), ".", flags | O_DIRECTORY);
+  }
+  Result<UniqueFd> fd = OpenUpperOnce(parts, inode, flags);
+  // A rename may have been under way between reading the names and walking them.
+  if (fd.error() == ESTALE) fd = OpenUpperOnce(parts, inode, flags);
+  return fd;
+}
+
+Result<UniqueFd> OpenLower(Parts& parts, const LowerAnchor& anchor, int flags) {
+  const Layer& layer = parts.stack->lower(anchor.layer);
+  if (flags & O_PATH) return OpenChecked(layer.OpenAt(anchor.path, flags), anchor.object);
+  Result<UniqueFd> fd = layer.OpenAt(anchor.path, Harmless(flags) | O_NOATIME);
+  if (fd.error() == EPERM) fd = layer.OpenAt(anchor.path, Harmless(flags));  // not the owner of the file
+  return OpenChecked(std::move(fd), anchor.object);
+}
+
+Result<UniqueFd> OpenTopDir(Parts& parts, const InodeRef& dir, int flags) {
+  if (dir->is_upper()) return OpenUpper(parts, dir, flags);
+  DirLowers lowers = dir->lowers();
+  if (lowers.empty()) return Errno(ESTALE);
+  return parts.stack->lower(lowers.layer(0)).OpenAt(lowers.path(0), flags | O_DIRECTORY);
+}
+
+Result<UniqueFd> OpenObject(Parts& parts, const InodeRef& inode, int flags) {
+  if (inode->is_dir()) return OpenTopDir(parts, inode, flags);
+  if (inode->is_upper()) return OpenUpper(parts, inode, flags);
+  return OpenLower(parts, inode->lower(), flags);
+}
+
+Result<UniqueFd> OpenData(Parts& parts, const InodeRef& inode, int flags) {
+  LowerAnchor data = inode->data();
+  if (!data.exists()) return OpenObject(parts, inode, flags);
+  if (data.object.known()) return OpenLower(parts, data, flags);
+  // In the data-only layers: looked for when it is first needed (L20).
+  PLY_TRY(LowerAnchor found, FindInDataLayers(*parts.stack, data.path.ToString()));
+  return OpenLower(parts, found, flags);
+}
+
+std::vector<LowerMember> MembersOf(const Inode& dir) {
+  DirLowers lowers = dir.lowers();
+  std::vector<LowerMember> members;
+  members.reserve(lowers.size());
+  for (size_t i = 0; i < lowers.size(); ++i) {
+    members.push_back(LowerMember{lowers.layer(i), lowers.path(i)});
+  }
+  return members;
+}
+
+DirLowers LowersOf(Parts& parts, std::vector<LowerMember> members) {
+  DirLowers lowers;
+  if (members.empty()) return lowers;
+  std::vector<LayerId> layers;
+  layers.reserve(members.size());
+  for (size_t i = 0; i < members.size(); ++i) {
+    layers.push_back(members[i].layer);
+    if (i == 0 || !(members[i].path == lowers.runs.back().path)) {
+      lowers.runs.push_back(DirLowers::Run{i, std::move(members[i].path)});
+    }
+  }
+  lowers.layers = parts.tree.layer_sets.Intern(std::move(layers));
+  return lowers;
+}
+
+}  // namespace plyfs

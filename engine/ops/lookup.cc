@@ -1,0 +1,27 @@
+#include "engine/ops/locate.h"
+#include "engine/ops/ops.h"
+#include "engine/ops/resolve.h"
+#include "engine/ops/stat_inode.h"
+
+namespace plyfs::ops {
+
+Result<Entry> Lookup(Parts& parts, NodeId parent, Name name) {
+  PLY_TRY(InodeRef dir, FindDir(parts, parent));
+  // An object that went away by hand between being found and being asked is looked for once more.
+  for (int attempt = 0;; ++attempt) {
+    PLY_TRY(InodeRef inode, Resolve(parts, dir, name));
+    if (!inode) {
+      uint32_t ttl = parts.tree.ttl_s.load(std::memory_order_relaxed);
+      return Entry{0, Attr(), ttl, ttl};
+    }
+    parts.tree.inodes.AddLookup(*inode);
+    Result<Attr> attr = StatInode(parts, inode);
+    if (attr.ok()) return MakeEntry(parts, inode, *attr);
+    parts.tree.inodes.Forget(inode->id(), 1);
+    if (attr.error() != ESTALE || attempt > 0) return attr.status();
+    parts.tree.dentries.Erase(dir->id(), name);
+    parts.tree.inodes.Disown(*inode);
+  }
+}
+
+}  // namespace plyfs::ops

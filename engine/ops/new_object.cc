@@ -1,0 +1,148 @@
+#include "engine/ops/new_object.h"
+
+#include <fcntl.h>
+
+#include "engine/format/acl.h"
+#include "engine/format/file_type.h"
+#include "engine/format/mode_rules.h"
+#include "engine/io/sys_creds.h"
+#include "engine/io/sys_dir.h"
+#include "engine/io/sys_open.h"
+#include "engine/io/sys_owner.h"
+#include "engine/io/sys_stat.h"
+#include "engine/io/sys_xattr.h"
+#include "engine/layer/object.h"
+#include "engine/ops/copy_up.h"
+#include "engine/ops/guard.h"
+#include "engine/ops/locate.h"
+#include "engine/ops/resolve.h"
+#include "engine/ops/stat_inode.h"
+
+namespace plyfs {
+namespace {
+
+Status MustBeAbsent(Parts& parts, const InodeRef& dir, Name name) {
+  PLY_TRY(InodeRef there, Resolve(parts, dir, name));
+  return there ? Status(Errno(EEXIST)) : OkStatus();
+}
+
+// The default ACL that the directory gives on; nothing where it has none.
+Result<std::optional<Acl>> DefaultAcl(int dir) {
+  Result<std::string> value = sys::GetXattr(dir, "system.posix_acl_default");
+  if (value.error() == ENODATA || value.error() == EOPNOTSUPP) return std::optional<Acl>();
+  if (!value.ok()) return value.status();
+  PLY_TRY(Acl acl, ParseAcl(*value));
+  if (acl.empty()) return std::optional<Acl>();
+  return std::optional<Acl>(std::move(acl));
+}
+
+// In its own directory the filesystem itself applies umask, set-group-id and default ACL.
+Status MakeInPlace(const Caller& caller, const FreeName& place, Name name, const NewObject& object) {
+  PLY_CHECK(sys::ThreadUmask(caller.umask));
+  sys::ScopedFsIds ids(caller.uid, caller.gid);
+  PLY_CHECK(ids.status());
+  return object.make(place.upper->get(), name.str().c_str(), object.mode);
+}
+
+// In W/work nothing is inherited from the right directory, so it is done here (fs/overlayfs/dir.c:
+// ovl_create_over_whiteout).
+Status MakeStaged(Parts& parts, const Caller& caller, const FreeName& place, const NewObject& object,
+                  const std::string& temp) {
+  PLY_TRY(struct statx dir, sys::StatxFd(place.upper->get()));
+  PLY_TRY(std::optional<Acl> inherited_acl, DefaultAcl(place.upper->get()));
+  uint32_t mode = object.mode;
+  InheritedAcl acl{};
+  if (inherited_acl && object.type != S_IFLNK) {
+    PLY_TRY(acl, InheritAcl(*inherited_acl, object.type | mode));
+    mode = acl.mode & 07777;
+    if (object.type != S_IFDIR) acl.default_acl.reset();
+  } else {
+    mode &= ~caller.umask;
+  }
+  NewOwner owner =
+      OwnerOfNew(object.type | mode, caller.gid, dir.stx_mode, dir.stx_gid, /*in_group=*/true);
+  PLY_CHECK(sys::ThreadUmask(0));
+  {
+    sys::ScopedFsIds ids(caller.uid, owner.gid);
+    PLY_CHECK(ids.status());
+    PLY_CHECK(object.make(parts.work->fd(), temp.c_str(), owner.mode & 07777));
+  }
+  PLY_TRY(UniqueFd made, sys::OpenBeneath(parts.work->fd(), temp.c_str(), O_PATH));
+  if (object.type != S_IFLNK) PLY_CHECK(sys::Chmod(made.get(), owner.mode & 07777));
+  if (acl.default_acl) {
+    PLY_CHECK(sys::SetXattr(made.get(), "system.posix_acl_default", ComposeAcl(*acl.default_acl)));
+  }
+  if (acl.access) PLY_CHECK(sys::SetXattr(made.get(), "system.posix_acl_access", ComposeAcl(*acl.access)));
+  if (object.type == S_IFDIR) {
+    PLY_CHECK(parts.records.Set(made.get(), Record::kOpaque, kOpaqueYes));  // N4, N6
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+Result<FreeName> TakeFreeName(Parts& parts, const InodeRef& dir, Name name) {
+  if (dir->unlinked()) return Errno(ENOENT);
+  PLY_CHECK(MustBeAbsent(parts, dir, name));
+  PLY_CHECK(MayAddTo(parts, dir));
+  PLY_CHECK(CopyUp(parts, dir));
+  FreeName place;
+  place.hold = parts.dir_changes.Acquire(dir->id());
+  place.dir = dir;
+  if (dir->unlinked()) return Errno(ENOENT);
+  PLY_CHECK(MustBeAbsent(parts, dir, name));
+  PLY_TRY(place.upper, UpperDir(parts, dir));
+  Result<struct statx> there = sys::Statx(place.upper->get(), name.str().c_str());
+  if (there.error() == ENOENT) return place;
+  if (!there.ok()) return there.status();
+  if (FoundOf(*there) == Found::kWhiteout) {
+    place.whiteout = true;
+    return place;
+  }
+  // Put there by hand since the name was looked up: it is never overwritten (U3, U10).
+  parts.tree.dentries.Erase(dir->id(), name);
+  dir->DropListing();
+  PLY_CHECK(MustBeAbsent(parts, dir, name));
+  return Errno(ESTALE);
+}
+
+Status PlaceNew(Parts& parts, const Caller& caller, const FreeName& place, Name name, const NewObject& object) {
+  if (!place.whiteout && !object.opaque) return MakeInPlace(caller, place, name, object);
+  std::string temp = parts.work->TempName();
+  Status staged = MakeStaged(parts, caller, place, object, temp);
+  if (staged.ok()) staged = MoveIntoPlace(parts, place, name, temp, object.type == S_IFDIR);
+  if (!staged.ok()) parts.work->Discard(temp);
+  return staged;
+}
+
+Status MoveIntoPlace(Parts& parts, const FreeName& place, Name name, const std::string& temp, bool is_dir) {
+  int work = parts.work->fd();
+  int dir = place.upper->get();
+  std::string to = name.str();
+  if (!place.whiteout) return sys::RenameAt2(work, temp.c_str(), dir, to.c_str(), RENAME_NOREPLACE);
+  // A directory cannot replace a whiteout: they change places (N4).
+  if (!is_dir) return sys::RenameAt2(work, temp.c_str(), dir, to.c_str());
+  PLY_CHECK(sys::RenameAt2(work, temp.c_str(), dir, to.c_str(), RENAME_EXCHANGE));
+  parts.work->Discard(temp);
+  return OkStatus();
+}
+
+Result<Entry> PublishNew(Parts& parts, const FreeName& place, Name name, InodeRef* made) {
+  PLY_TRY(struct statx st, sys::Statx(place.upper->get(), name.str().c_str()));
+  Probed found;
+  found.type = S_ISDIR(st.stx_mode) ? MergedType::kDirectory : MergedType::kFile;
+  found.top = st;
+  found.upper = true;
+  InodeRef inode = Admit(parts, place.dir, name, found);
+  inode->DropAttr();
+  place.dir->ChangeListing(
+      [&](MergedDir& listing) { listing.Insert(name.bytes(), DirentTypeOf(st.stx_mode), inode->st_ino()); });
+  parts.tree.dentries.SetPresent(place.dir->id(), name, inode->id());
+  place.dir->DropAttr();
+  Attr attr = PresentAttr(parts, inode, st);
+  parts.tree.inodes.AddLookup(*inode);
+  if (made) *made = inode;
+  return MakeEntry(parts, inode, attr);
+}
+
+}  // namespace plyfs

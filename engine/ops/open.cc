@@ -1,0 +1,48 @@
+#include <fcntl.h>
+
+#include "engine/io/sys_file.h"
+#include "engine/ops/copy_up.h"
+#include "engine/ops/file_access.h"
+#include "engine/ops/guard.h"
+#include "engine/ops/locate.h"
+#include "engine/ops/ops.h"
+
+namespace plyfs::ops {
+namespace {
+
+Status TruncateOpened(Parts& parts, const InodeRef& inode, uint32_t flags, int fd) {
+  inode->SetDataStamp(0);
+  if ((flags & O_ACCMODE) != O_RDONLY) return sys::Ftruncate(fd, 0);
+  PLY_TRY(UniqueFd writable, OpenUpper(parts, inode, O_WRONLY));
+  return sys::Ftruncate(writable.get(), 0);
+}
+
+}  // namespace
+
+Result<Opened> Open(Parts& parts, const Caller& caller, NodeId node, uint32_t flags, bool kill_suidgid) {
+  PLY_TRY(InodeRef inode, FindNode(parts, node));
+  if (inode->is_dir()) return Errno(EISDIR);
+  if (!inode->is_regular()) return Errno(ENXIO);  // special files are the kernel's (F26)
+  bool truncates = flags & O_TRUNC;
+  if ((flags & O_ACCMODE) != O_RDONLY || truncates) {
+    PLY_CHECK(MayOpenForWrite(parts, inode, flags));
+    PLY_CHECK(CopyUp(parts, inode, truncates ? CopyUpData::kNone : CopyUpData::kAll));
+  }
+  PLY_TRY(UniqueFd fd, OpenData(parts, inode, BackingFlags(parts, flags)));
+  if (truncates) {
+    Status truncated = TruncateOpened(parts, inode, flags, fd.get());
+    inode->DropAttr();
+    PLY_CHECK(truncated);
+  }
+  Opened opened;
+  PLY_TRY(opened.keep_cache, CacheStillTrue(*inode, fd.get()));
+  opened.handle = AddOpenFile(parts, inode, flags, std::move(fd));
+  if (truncates && kill_suidgid) {
+    if (Result<FileAccess> access = AccessFile(parts, opened.handle); access.ok()) {
+      (void)KillPrivileges(parts, caller, *access);
+    }
+  }
+  return opened;
+}
+
+}  // namespace plyfs::ops

@@ -1,0 +1,84 @@
+// Open files and open directories, by the handle that the client was given.
+//
+// Owned by Parts; internally synchronised, any thread.  A handle's descriptor is not here: it lives in
+// Parts::file_fds under the descriptor budget and is opened again when it was evicted.
+#ifndef PLYFS_ENGINE_OPS_OPEN_FILES_H_
+#define PLYFS_ENGINE_OPS_OPEN_FILES_H_
+
+#include <atomic>
+#include <memory>
+
+#include "absl/container/flat_hash_map.h"
+#include "engine/base/ids.h"
+#include "engine/base/mutex.h"
+#include "engine/tree/inode.h"
+
+namespace plyfs {
+
+struct OpenFile {
+  OpenFile(InodeRef opened, uint32_t open_flags) : inode(std::move(opened)), flags(open_flags) {
+    inode->AddOpen();
+  }
+  ~OpenFile() { inode->RemoveOpen(); }
+
+  const InodeRef inode;
+  const uint32_t flags;  // as open(2) has them
+  // Whether the cached descriptor is the upper file's; a handle opened on the lower one changes over when the
+  // file was copied up (C19).
+  std::atomic<bool> on_upper{false};
+};
+
+struct OpenDir {
+  explicit OpenDir(InodeRef opened) : inode(std::move(opened)) { inode->AddOpen(); }
+  ~OpenDir() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (listing) listing->UnpinView(view);
+    inode->RemoveOpen();
+  }
+
+  const InodeRef inode;
+  // The snapshot being read (D4), taken when the client reads from the start.
+  Mutex mu;
+  std::shared_ptr<MergedDir> listing ABSL_GUARDED_BY(mu);
+  uint64_t view ABSL_GUARDED_BY(mu) = 0;
+};
+
+template <typename Open>
+class HandleTable {
+ public:
+  template <typename... Args>
+  Handle Add(Args&&... args) {
+    auto open = std::make_shared<Open>(std::forward<Args>(args)...);
+    MutexLock lock(mu_);
+    Handle handle = next_++;
+    map_.emplace(handle, std::move(open));
+    return handle;
+  }
+  // Null: no such handle.
+  std::shared_ptr<Open> Find(Handle handle) const {
+    MutexLock lock(mu_);
+    auto it = map_.find(handle);
+    return it == map_.end() ? nullptr : it->second;
+  }
+  // What was behind it; dropped by the caller, outside the lock.
+  std::shared_ptr<Open> Remove(Handle handle) {
+    MutexLock lock(mu_);
+    auto it = map_.find(handle);
+    if (it == map_.end()) return nullptr;
+    std::shared_ptr<Open> open = std::move(it->second);
+    map_.erase(it);
+    return open;
+  }
+  size_t size() const {
+    MutexLock lock(mu_);
+    return map_.size();
+  }
+
+ private:
+  mutable Mutex mu_;
+  absl::flat_hash_map<Handle, std::shared_ptr<Open>> map_ ABSL_GUARDED_BY(mu_);
+  Handle next_ ABSL_GUARDED_BY(mu_) = 1;
+};
+
+}  // namespace plyfs
+
+#endif  // PLYFS_ENGINE_OPS_OPEN_FILES_H_

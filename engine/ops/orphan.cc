@@ -1,0 +1,56 @@
+#include "engine/ops/orphan.h"
+
+#include <fcntl.h>
+
+#include <atomic>
+
+#include "engine/io/sys_dir.h"
+#include "engine/io/sys_open.h"
+
+namespace plyfs {
+namespace {
+
+// Descriptors that pins may take in all, out of the process's limit.
+constexpr int kPinBudget = 4096;
+
+}  // namespace
+
+std::shared_ptr<const Orphan> Orphan::Pin(std::atomic<int>& pins, UniqueFd fd) {
+  std::shared_ptr<Orphan> orphan(new Orphan);
+  orphan->fd_ = std::move(fd);
+  orphan->pins_ = &pins;
+  pins.fetch_add(1, std::memory_order_relaxed);
+  return orphan;
+}
+
+Result<std::shared_ptr<const Orphan>> Orphan::Link(WorkDir& work, int fd) {
+  std::shared_ptr<Orphan> orphan(new Orphan);
+  std::string name = work.TempName();
+  PLY_CHECK(sys::LinkFd(fd, work.fd(), name.c_str()));
+  orphan->work_ = &work;
+  orphan->work_name_ = std::move(name);
+  return std::shared_ptr<const Orphan>(std::move(orphan));
+}
+
+Orphan::~Orphan() {
+  if (pins_) pins_->fetch_sub(1, std::memory_order_relaxed);
+  if (!work_name_.empty()) work_->Discard(work_name_);
+}
+
+Result<UniqueFd> Orphan::Open(int flags) const {
+  if (!work_name_.empty()) return sys::OpenBeneath(work_->fd(), work_name_.c_str(), flags);
+  return sys::Reopen(fd_.get(), flags);
+}
+
+Status KeepAlive(Parts& parts, Inode& inode, UniqueFd fd) {
+  if (inode.keeper()) return OkStatus();
+  if (parts.pins.load(std::memory_order_relaxed) < kPinBudget || inode.is_dir()) {
+    inode.SetKeeper(Orphan::Pin(parts.pins, std::move(fd)));
+    return OkStatus();
+  }
+  PLY_TRY(auto orphan, Orphan::Link(*parts.work, fd.get()));
+  inode.SetKeeper(std::move(orphan));
+  return OkStatus();
+}
+
+}  // namespace plyfs

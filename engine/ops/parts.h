@@ -1,0 +1,59 @@
+// Parts: what an operation works with.  References of one mount; nothing global.
+//
+// Made and owned by UnionFs; constant after the mount is live, each member synchronises itself.
+#ifndef PLYFS_ENGINE_OPS_PARTS_H_
+#define PLYFS_ENGINE_OPS_PARTS_H_
+
+#include <atomic>
+#include <memory>
+
+#include "engine/format/merge_rule.h"
+#include "engine/format/stack_config.h"
+#include "engine/format/xino.h"
+#include "engine/io/ring.h"
+#include "engine/layer/fd_cache.h"
+#include "engine/layer/layer_stack.h"
+#include "engine/layer/origin_store.h"
+#include "engine/layer/probe.h"
+#include "engine/layer/records.h"
+#include "engine/layer/work_dir.h"
+#include "engine/ops/exclusion.h"
+#include "engine/ops/open_files.h"
+#include "engine/ops/request.h"
+#include "engine/tree/tree.h"
+
+namespace plyfs {
+
+struct Parts {
+  explicit Parts(const StackConfig& c) : config(c), records(c.userxattr) {}
+
+  const StackConfig config;
+  const Records records;
+  MergeRules rules;
+  std::unique_ptr<LayerStack> stack;
+  std::unique_ptr<WorkDir> work;  // null: read-only mount
+  std::unique_ptr<OriginStore> origins;
+  std::unique_ptr<InoMapper> inos;
+  std::unique_ptr<RingPool> rings;  // null: io_uring is off
+  Invalidator* invalidator = nullptr;
+  std::atomic<int> pins{0};  // descriptors held by nameless objects (ops/orphan.h)
+
+  // What is declared first is destroyed last: open handles hold inodes.
+  Tree tree;
+  FdCache dir_fds{2048};   // O_PATH, of directories in upper, by nodeid
+  FdCache file_fds{8192};  // of open files, by handle
+  HandleTable<OpenFile> files;
+  HandleTable<OpenDir> dirs;
+
+  Exclusion dir_changes;  // by nodeid of the directory
+  Exclusion copies;       // by nodeid of what is copied up
+  Exclusion loads;        // of a name, by hash of (parent, name)
+  Exclusion listings;     // loads of listings, by nodeid; names are loaded while one is held
+
+  bool writable() const { return config.writable(); }
+  ProbeContext probe_context() const { return ProbeContext{*stack, records, rules}; }
+};
+
+}  // namespace plyfs
+
+#endif  // PLYFS_ENGINE_OPS_PARTS_H_

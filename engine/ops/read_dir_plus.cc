@@ -1,0 +1,43 @@
+#include "engine/ops/dir_view.h"
+#include "engine/ops/ops.h"
+#include "engine/ops/resolve.h"
+#include "engine/ops/stat_inode.h"
+
+namespace plyfs::ops {
+namespace {
+
+// Asking every layer for every name is not worth it where there are many; the client then looks up what it
+// needs.
+constexpr size_t kMembersWorthAsking = 8;
+
+// The entry as a lookup would give it, its lookup count raised; an empty one (name only) where that is not to
+// be had cheaply or fails.
+Entry Attributes(Parts& parts, const InodeRef& dir, const DirEntry& entry, bool may_ask) {
+  if (entry.name == "." || entry.name == "..") return Entry();
+  Name name = Name::Trusted(entry.name);
+  bool known = parts.tree.dentries.Find(dir->id(), name).state == DentryCache::State::kPresent;
+  if (!known && !may_ask) return Entry();
+  Result<InodeRef> inode = Resolve(parts, dir, name);
+  if (!inode.ok() || !*inode) return Entry();
+  parts.tree.inodes.AddLookup(**inode);
+  Result<Attr> attr = StatInode(parts, *inode);
+  if (attr.ok()) return MakeEntry(parts, *inode, *attr);
+  parts.tree.inodes.Forget((*inode)->id(), 1);
+  return Entry();
+}
+
+}  // namespace
+
+Status ReadDirPlus(Parts& parts, Handle handle, Cookie from, const DirPlusSink& sink) {
+  std::shared_ptr<plyfs::OpenDir> dir = parts.dirs.Find(handle);
+  if (!dir) return Errno(EBADF);
+  bool may_ask = dir->inode->lowers().size() <= kMembersWorthAsking;
+  return VisitListing(parts, *dir, from, [&](const DirEntry& entry) -> Result<bool> {
+    Entry attributes = Attributes(parts, dir->inode, entry, may_ask);
+    bool taken = sink(entry, attributes);
+    if (!taken && attributes.node != 0) parts.tree.inodes.Forget(attributes.node, 1);
+    return taken;
+  });
+}
+
+}  // namespace plyfs::ops

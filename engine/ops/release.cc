@@ -1,0 +1,18 @@
+#include <fcntl.h>
+
+#include "engine/ops/file_access.h"
+#include "engine/ops/ops.h"
+
+namespace plyfs::ops {
+
+void Release(Parts& parts, Handle handle) {
+  // What this handle wrote is in the client's cache as well: its pages stay true beyond the next open.
+  if (Result<FileAccess> access = AccessFile(parts, handle);
+      access.ok() && (access->file->flags & O_ACCMODE) != O_RDONLY) {
+    (void)CacheStillTrue(access->inode(), access->get());
+  }
+  parts.file_fds.Erase(handle);
+  parts.files.Remove(handle);
+}
+
+}  // namespace plyfs::ops

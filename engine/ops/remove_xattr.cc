@@ -1,0 +1,29 @@
+#include <fcntl.h>
+
+#include "engine/io/sys_xattr.h"
+#include "engine/ops/copy_up.h"
+#include "engine/ops/guard.h"
+#include "engine/ops/locate.h"
+#include "engine/ops/ops.h"
+
+namespace plyfs::ops {
+
+Status RemoveXattr(Parts& parts, NodeId node, std::string_view name) {
+  if (parts.config.noxattrs) return Errno(EOPNOTSUPP);
+  PLY_TRY(InodeRef inode, FindNode(parts, node));
+  PLY_TRY(std::string stored, parts.records.names().Escape(name));
+  PLY_CHECK(MayChange(parts, inode));
+  {
+    // What is not there takes no copy (C, A7).
+    PLY_TRY(UniqueFd visible, OpenObject(parts, inode, O_PATH));
+    Result<std::string> there = sys::GetXattr(visible.get(), stored.c_str());
+    if (!there.ok()) return there.status();
+  }
+  PLY_CHECK(CopyUp(parts, inode));
+  PLY_TRY(UniqueFd fd, OpenUpper(parts, inode, O_PATH));
+  Status removed = sys::RemoveXattr(fd.get(), stored.c_str());
+  inode->DropAttr();
+  return removed;
+}
+
+}  // namespace plyfs::ops

@@ -1,0 +1,29 @@
+// Resolve: what a name of a directory is, from the cache or else from the layers; one load a name at a time.
+//
+// Any thread; blocks on the layers on a miss.  This is the Load of LOOKUP, and how every operation finds the
+// objects it is asked to change.
+#ifndef PLYFS_ENGINE_OPS_RESOLVE_H_
+#define PLYFS_ENGINE_OPS_RESOLVE_H_
+
+#include "engine/ops/parts.h"
+
+namespace plyfs {
+
+// Null: there is no such name (a fact, cached).  Errors as ProbeName.
+Result<InodeRef> Resolve(Parts& parts, const InodeRef& dir, Name name);
+
+// Likewise, but ENOENT for none.
+Result<InodeRef> ResolvePresent(Parts& parts, const InodeRef& dir, Name name);
+
+// The inode of what a probe found, given this name.
+InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found);
+
+// Asks the layers whatever the cache says.
+Result<Probed> ProbeNow(Parts& parts, const InodeRef& dir, Name name);
+
+// "lower+" of semantics section 6: the layers below hold the name, so that removing it takes a whiteout.
+Result<bool> NeedsWhiteout(Parts& parts, const InodeRef& dir, Name name);
+
+}  // namespace plyfs
+
+#endif  // PLYFS_ENGINE_OPS_RESOLVE_H_

@@ -1,0 +1,80 @@
+#include <fcntl.h>
+
+#include "engine/format/mode_rules.h"
+#include "engine/io/sys_file.h"
+#include "engine/io/sys_owner.h"
+#include "engine/ops/copy_up.h"
+#include "engine/ops/file_access.h"
+#include "engine/ops/guard.h"
+#include "engine/ops/locate.h"
+#include "engine/ops/ops.h"
+#include "engine/ops/stat_inode.h"
+
+namespace plyfs::ops {
+namespace {
+
+constexpr uint32_t kKeepId = ~0u;
+
+struct timespec TimeArgument(const std::optional<TimeSpec>& time, bool now) {
+  if (now) return {0, UTIME_NOW};
+  if (!time) return {0, UTIME_OMIT};
+  return {time->sec, time->nsec};
+}
+
+Status SetSize(Parts& parts, const Caller& caller, const InodeRef& inode, const SetAttrArgs& args) {
+  PLY_TRY(UniqueFd fd, OpenUpper(parts, inode, O_WRONLY));
+  inode->SetDataStamp(0);
+  PLY_CHECK(sys::Ftruncate(fd.get(), *args.size));
+  if (!args.kill_suidgid) return OkStatus();
+  FileAccess access{std::make_shared<OpenFile>(inode, O_WRONLY), Share(std::move(fd))};
+  return KillPrivileges(parts, caller, access);
+}
+
+// Owner before mode: a change of owner clears set-id bits (A10).
+Status SetOwnerAndMode(int fd, const SetAttrArgs& args) {
+  if (args.uid || args.gid) PLY_CHECK(sys::Chown(fd, args.uid.value_or(kKeepId), args.gid.value_or(kKeepId)));
+  return args.mode ? sys::Chmod(fd, *args.mode & 07777) : OkStatus();
+}
+
+Status SetTimes(int fd, const SetAttrArgs& args) {
+  bool any = args.atime || args.mtime || args.atime_now || args.mtime_now;
+  if (!any) return OkStatus();
+  struct timespec times[2] = {TimeArgument(args.atime, args.atime_now),
+                              TimeArgument(args.mtime, args.mtime_now)};
+  return sys::Utimens(fd, times);
+}
+
+Status Apply(Parts& parts, const Caller& caller, const InodeRef& inode, const SetAttrArgs& args) {
+  if (args.size) PLY_CHECK(SetSize(parts, caller, inode, args));
+  bool metadata = args.uid || args.gid || args.mode || args.atime || args.mtime || args.atime_now || args.mtime_now;
+  if (!metadata) return OkStatus();
+  PLY_TRY(UniqueFd fd, OpenUpper(parts, inode, O_PATH));
+  PLY_CHECK(SetOwnerAndMode(fd.get(), args));
+  return SetTimes(fd.get(), args);
+}
+
+bool ChangesNothing(const SetAttrArgs& args) {
+  return !args.mode && !args.uid && !args.gid && !args.size && !args.atime && !args.mtime && !args.atime_now &&
+         !args.mtime_now;
+}
+
+}  // namespace
+
+Result<AttrReply> SetAttr(Parts& parts, const Caller& caller, NodeId node, Handle handle,
+                          const SetAttrArgs& args) {
+  PLY_TRY(InodeRef inode, FindNode(parts, node));
+  if (!ChangesNothing(args)) {
+    bool only_now = args.atime_now && args.mtime_now && !args.mode && !args.uid && !args.gid && !args.size;
+    // Setting the present time is a kind of appending (fs/attr.c:setattr_prepare via may_setattr).
+    PLY_CHECK(only_now ? MayOpenForWrite(parts, inode, O_APPEND) : MayChange(parts, inode));
+    bool drops_data = args.size && *args.size == 0;
+    PLY_CHECK(CopyUp(parts, inode, drops_data ? CopyUpData::kNone : CopyUpData::kAll));
+    Status applied = Apply(parts, caller, inode, args);
+    inode->DropAttr();
+    PLY_CHECK(applied);
+  }
+  PLY_TRY(Attr attr, StatInode(parts, inode));
+  return MakeAttrReply(parts, attr);
+}
+
+}  // namespace plyfs::ops

@@ -1,0 +1,34 @@
+#include <fcntl.h>
+
+#include "engine/format/xattr_names.h"
+#include "engine/io/sys_owner.h"
+#include "engine/io/sys_stat.h"
+#include "engine/io/sys_xattr.h"
+#include "engine/ops/copy_up.h"
+#include "engine/ops/guard.h"
+#include "engine/ops/locate.h"
+#include "engine/ops/ops.h"
+
+namespace plyfs::ops {
+
+Status SetXattr(Parts& parts, const Caller& caller, NodeId node, std::string_view name, std::string_view value,
+                uint32_t flags, bool kill_sgid) {
+  if (parts.config.noxattrs) return Errno(EOPNOTSUPP);
+  PLY_TRY(InodeRef inode, FindNode(parts, node));
+  PLY_TRY(std::string stored, parts.records.names().Escape(name));
+  if (name == kXattrDefaultAcl && !inode->is_dir()) {
+    return Errno(EACCES);  // A9; fs/posix_acl.c:set_posix_acl
+  }
+  PLY_CHECK(MayChange(parts, inode));
+  PLY_CHECK(CopyUp(parts, inode));
+  PLY_TRY(UniqueFd fd, OpenUpper(parts, inode, O_PATH));
+  Status set = sys::SetXattr(fd.get(), stored.c_str(), value, static_cast<int>(flags));
+  inode->DropAttr();
+  PLY_CHECK(set);
+  if (!kill_sgid) return OkStatus();
+  PLY_TRY(struct statx st, sys::StatxFd(fd.get()));
+  if (!(st.stx_mode & S_ISGID)) return OkStatus();
+  return sys::Chmod(fd.get(), st.stx_mode & 07777 & ~S_ISGID);
+}
+
+}  // namespace plyfs::ops

@@ -1,0 +1,26 @@
+// StatInode: the attributes of an object as the merged tree shows them (semantics S).
+//
+// Any thread; blocks on the layers unless the attributes are cached.
+#ifndef PLYFS_ENGINE_OPS_STAT_INODE_H_
+#define PLYFS_ENGINE_OPS_STAT_INODE_H_
+
+#include "engine/ops/parts.h"
+
+namespace plyfs {
+
+// ESTALE: the object is not where it was.
+Result<Attr> StatInode(Parts& parts, const InodeRef& inode);
+
+// From the layer's attributes to the tree's: number (S1), link count (S7, S10), blocks (S11).
+Attr PresentAttr(Parts& parts, const InodeRef& inode, const struct statx& st);
+
+// The merged tree's number of a layer's object (S1, S4).
+uint64_t MapIno(const Parts& parts, const ObjectId& object);
+
+// Answers to the client.
+Entry MakeEntry(Parts& parts, const InodeRef& inode, const Attr& attr);
+AttrReply MakeAttrReply(Parts& parts, const Attr& attr);
+
+}  // namespace plyfs
+
+#endif  // PLYFS_ENGINE_OPS_STAT_INODE_H_

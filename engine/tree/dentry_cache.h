@@ -1,0 +1,105 @@
+// DentryCache: what is known of a name in a directory: Present (which inode), Absent, or Loading (one probe in
+// flight).
+//
+// Owned by Parts; internally synchronised, any thread, never blocks: who finds Loading waits elsewhere
+// (ops/exclusion.h) and asks again.  Absent is a fact, not "never looked".  Sharded by (parent, name); each
+// shard holds at most its part of the budget and evicts by clock.  Present entries go with their inode.
+#ifndef PLYFS_ENGINE_TREE_DENTRY_CACHE_H_
+#define PLYFS_ENGINE_TREE_DENTRY_CACHE_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/container/flat_hash_map.h"
+#include "engine/base/ids.h"
+#include "engine/base/mutex.h"
+#include "engine/base/name.h"
+
+namespace plyfs {
+
+class DentryCache {
+ public:
+  enum class State { kUnknown, kPresent, kAbsent, kLoading };
+  struct Found {
+    State state = State::kUnknown;
+    NodeId node = 0;  // kPresent only
+  };
+  // Says that the one who holds it loads the name.
+  struct Ticket {
+    NodeId parent = 0;
+    uint64_t stamp = 0;
+  };
+
+  // At most `entries` negative entries in all.
+  explicit DentryCache(size_t entries = 1 << 18) : per_shard_(entries / kShards + 1) {}
+
+  Found Find(NodeId parent, Name name);
+  // kUnknown becomes kLoading and *ticket is the caller's; otherwise as Find.
+  Found FindOrBegin(NodeId parent, Name name, Ticket* ticket);
+  // The probe's answer.  False: the name was changed (Set, Erase) since FindOrBegin, nothing was recorded and
+  // the answer may be old.
+  bool Finish(const Ticket& ticket, Name name, Found answer);
+  // The probe failed or is not to be remembered.
+  void Abandon(const Ticket& ticket, Name name);
+
+  // A change of the tree: overrides whatever is there, a load in flight included.
+  void SetPresent(NodeId parent, Name name, NodeId node);
+  void SetAbsent(NodeId parent, Name name);
+  // Not known any more.
+  void Erase(NodeId parent, Name name);
+  // Likewise, if it still says `node`.
+  void EraseIf(NodeId parent, std::string_view name, NodeId node);
+  // Forgets every name of `parent`.
+  void EraseAll(NodeId parent);
+
+  size_t size();
+
+ private:
+  static constexpr size_t kShards = 64;
+  struct Key {
+    NodeId parent;
+    std::string name;
+  };
+  struct KeyView {
+    NodeId parent;
+    std::string_view name;
+    uint64_t hash;
+  };
+  struct KeyHash {
+    using is_transparent = void;
+    size_t operator()(const Key& key) const;
+    size_t operator()(const KeyView& key) const { return Mix(key.parent, key.hash); }
+    static size_t Mix(NodeId parent, uint64_t name_hash);
+  };
+  struct KeyEq {
+    using is_transparent = void;
+    bool operator()(const Key& a, const Key& b) const { return a.parent == b.parent && a.name == b.name; }
+    bool operator()(const Key& a, const KeyView& b) const { return a.parent == b.parent && a.name == b.name; }
+  };
+  struct Entry {
+    State state = State::kUnknown;
+    bool used = false;   // since the clock's hand last passed
+    uint64_t value = 0;  // kPresent: node; kLoading: stamp of the ticket
+  };
+  struct Shard {
+    Mutex mu;
+    absl::flat_hash_map<Key, Entry, KeyHash, KeyEq> map ABSL_GUARDED_BY(mu);
+    size_t absent ABSL_GUARDED_BY(mu) = 0;
+    uint64_t next_stamp ABSL_GUARDED_BY(mu) = 1;
+  };
+
+  static KeyView View(NodeId parent, const Name& name) { return {parent, name.bytes(), name.hash()}; }
+  Shard& ShardOf(const KeyView& key) { return shards_[(KeyHash()(key) >> 7) % kShards]; }
+  void Put(Shard& shard, const KeyView& key, Entry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
+  void Remove(Shard& shard, const KeyView& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
+  void Evict(Shard& shard) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
+
+  const size_t per_shard_;
+  std::array<Shard, kShards> shards_;
+};
+
+}  // namespace plyfs
+
+#endif  // PLYFS_ENGINE_TREE_DENTRY_CACHE_H_

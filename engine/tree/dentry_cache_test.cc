@@ -1,0 +1,53 @@
+#include "engine/tree/dentry_cache.h"
+
+#include <gtest/gtest.h>
+
+namespace plyfs {
+namespace {
+
+using State = DentryCache::State;
+Name N(const char* name) { return Name::Trusted(name); }
+
+TEST(DentryCache, OneLoadsTheOthersSeeLoading) {
+  DentryCache cache;
+  DentryCache::Ticket mine, other;
+  EXPECT_EQ(cache.FindOrBegin(1, N("a"), &mine).state, State::kUnknown);
+  EXPECT_EQ(cache.FindOrBegin(1, N("a"), &other).state, State::kLoading);
+  EXPECT_TRUE(cache.Finish(mine, N("a"), {State::kPresent, 7}));
+  auto found = cache.Find(1, N("a"));
+  EXPECT_EQ(found.state, State::kPresent);
+  EXPECT_EQ(found.node, 7u);
+}
+
+TEST(DentryCache, AChangeOverridesALoadInFlight) {
+  DentryCache cache;
+  DentryCache::Ticket ticket;
+  cache.FindOrBegin(1, N("a"), &ticket);
+  cache.SetPresent(1, N("a"), 9);
+  EXPECT_FALSE(cache.Finish(ticket, N("a"), {State::kAbsent, 0}));
+  EXPECT_EQ(cache.Find(1, N("a")).node, 9u);
+  cache.Erase(1, N("a"));
+  cache.FindOrBegin(1, N("a"), &ticket);
+  cache.Erase(1, N("a"));
+  EXPECT_FALSE(cache.Finish(ticket, N("a"), {State::kAbsent, 0}));
+  EXPECT_EQ(cache.Find(1, N("a")).state, State::kUnknown);
+}
+
+TEST(DentryCache, AbsentBecomesPresentAfterCreate) {
+  DentryCache cache;
+  cache.SetAbsent(1, N("a"));
+  EXPECT_EQ(cache.Find(1, N("a")).state, State::kAbsent);
+  cache.SetPresent(1, N("a"), 3);
+  EXPECT_EQ(cache.Find(1, N("a")).state, State::kPresent);
+}
+
+TEST(DentryCache, NegativeEntriesAreBounded) {
+  DentryCache cache(1024);
+  for (int i = 0; i < 100000; ++i) cache.SetAbsent(1, N(std::to_string(i).c_str()));
+  EXPECT_LE(cache.size(), 1024u + 64);
+  cache.EraseAll(1);
+  EXPECT_EQ(cache.size(), 0u);
+}
+
+}  // namespace
+}  // namespace plyfs

@@ -1,0 +1,192 @@
+#include "engine/tree/inode.h"
+
+#include <algorithm>
+
+#include "engine/tree/inode_table.h"
+
+namespace plyfs {
+
+InodeRef::InodeRef(const InodeRef& other) : inode_(other.inode_) {
+  if (inode_) inode_->refs_.fetch_add(1, std::memory_order_relaxed);
+}
+
+InodeRef::~InodeRef() {
+  if (inode_ && inode_->refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) inode_->table_.Retire(inode_);
+}
+
+const LowerPath& DirLowers::path(size_t i) const {
+  size_t run = runs.size() - 1;
+  while (runs[run].first > i) --run;
+  return runs[run].path;
+}
+
+Inode::Inode(InodeTable& table, NodeId id, InodeInit init)
+    : table_(table), id_(id), type_(init.type), st_ino_(init.st_ino) {
+  upper_known_.store(init.upper.known(), std::memory_order_relaxed);
+  TinyLock lock(mu_);
+  upper_ = init.upper;
+  lower_ = std::move(init.lower);
+  if (init.data.exists()) data_ = std::make_unique<LowerAnchor>(std::move(init.data));
+  if (type_ == S_IFDIR) {
+    dir_ = std::make_unique<DirPart>();
+    dir_->lowers = std::move(init.lowers);
+  }
+}
+
+Inode::~Inode() = default;
+
+ObjectId Inode::upper() const {
+  TinyLock lock(mu_);
+  return upper_;
+}
+
+LowerAnchor Inode::lower() const {
+  TinyLock lock(mu_);
+  return lower_;
+}
+
+LowerAnchor Inode::data() const {
+  TinyLock lock(mu_);
+  return data_ ? *data_ : LowerAnchor();
+}
+
+ObjectId Inode::identity() const {
+  TinyLock lock(mu_);
+  return identity_;
+}
+
+void Inode::SetIdentity(const ObjectId& object) {
+  TinyLock lock(mu_);
+  identity_ = object;
+}
+
+void Inode::MarkUpper(const ObjectId& upper) {
+  TinyLock lock(mu_);
+  upper_ = upper;
+  upper_known_.store(true, std::memory_order_release);
+}
+
+void Inode::ForgetData() {
+  TinyLock lock(mu_);
+  data_.reset();
+}
+
+std::optional<InodeName> Inode::AnyName() const {
+  TinyLock lock(mu_);
+  if (names_.empty()) return std::nullopt;
+  return names_.front();
+}
+
+std::vector<InodeName> Inode::Names() const {
+  TinyLock lock(mu_);
+  return names_;
+}
+
+bool Inode::HasName(const Inode& parent, std::string_view name) const {
+  TinyLock lock(mu_);
+  return std::any_of(names_.begin(), names_.end(),
+                     [&](const InodeName& n) { return n.parent.get() == &parent && n.name == name; });
+}
+
+void Inode::AddName(InodeRef parent, std::string_view name) {
+  if (HasName(*parent, name)) return;
+  TinyLock lock(mu_);
+  names_.insert(names_.begin(), InodeName{std::move(parent), std::string(name)});
+}
+
+size_t Inode::RemoveName(const Inode& parent, std::string_view name) {
+  // Dropping the reference to the parent may free it, and must not happen under the lock.
+  InodeName removed;
+  TinyLock lock(mu_);
+  auto it = std::find_if(names_.begin(), names_.end(),
+                         [&](const InodeName& n) { return n.parent.get() == &parent && n.name == name; });
+  if (it != names_.end()) {
+    removed = std::move(*it);
+    names_.erase(it);
+  }
+  return names_.size();
+}
+
+void Inode::SetOnlyName(InodeRef parent, std::string_view name) {
+  // The old parent's reference may be its last, and must not be dropped under the lock.
+  std::vector<InodeName> names;
+  names.push_back(InodeName{std::move(parent), std::string(name)});
+  TinyLock lock(mu_);
+  std::swap(names_, names);
+}
+
+std::optional<Attr> Inode::CachedAttr() const {
+  TinyLock lock(mu_);
+  if (!attr_) return std::nullopt;
+  return *attr_;
+}
+
+void Inode::StoreAttr(uint64_t version, const Attr& attr) {
+  TinyLock lock(mu_);
+  if (attr_version_.load(std::memory_order_relaxed) == version) attr_ = std::make_unique<Attr>(attr);
+}
+
+void Inode::DropAttr() {
+  TinyLock lock(mu_);
+  attr_version_.fetch_add(1, std::memory_order_release);
+  attr_.reset();
+}
+
+std::shared_ptr<const void> Inode::keeper() const {
+  TinyLock lock(mu_);
+  return keeper_;
+}
+
+void Inode::SetKeeper(std::shared_ptr<const void> keeper) {
+  TinyLock lock(mu_);
+  std::swap(keeper_, keeper);
+}
+
+DirLowers Inode::lowers() const {
+  TinyLock lock(mu_);
+  return dir_->lowers;
+}
+
+bool Inode::merged() const {
+  TinyLock lock(mu_);
+  return !dir_->lowers.empty();
+}
+
+void Inode::SetLowers(DirLowers lowers) {
+  TinyLock lock(mu_);
+  std::swap(dir_->lowers, lowers);
+}
+
+std::shared_ptr<MergedDir> Inode::listing() const {
+  TinyLock lock(mu_);
+  return dir_->listing;
+}
+
+bool Inode::PublishListing(std::shared_ptr<MergedDir> made, uint64_t version) {
+  TinyLock lock(mu_);
+  if (dir_->version != version) return false;
+  if (dir_->listing) dir_->next_cookie = std::max(dir_->next_cookie, dir_->listing->next_cookie());
+  dir_->listing = std::move(made);
+  return true;
+}
+
+uint64_t Inode::listing_version() const {
+  TinyLock lock(mu_);
+  return dir_->version;
+}
+
+void Inode::DropListing() {
+  std::shared_ptr<MergedDir> dropped;
+  TinyLock lock(mu_);
+  ++dir_->version;
+  if (dir_->listing) dir_->next_cookie = std::max(dir_->next_cookie, dir_->listing->next_cookie());
+  dropped = std::move(dir_->listing);
+  dir_->listing = nullptr;
+}
+
+Cookie Inode::next_cookie() const {
+  TinyLock lock(mu_);
+  return dir_->listing ? std::max(dir_->next_cookie, dir_->listing->next_cookie()) : dir_->next_cookie;
+}
+
+}  // namespace plyfs

@@ -1,0 +1,230 @@
+// Inode: one object of the merged tree, from its first lookup until the client has forgotten it and nothing in
+// the engine refers to it any more.
+//
+// Owned by its references (InodeRef, counted); the client's lookups hold one of them together.  Any thread.
+// Its nodeid never changes: not by copy-up, rename or a change of layers, since locks, inotify and the page
+// cache hang on it.
+//
+// State word (CopyState), one setter, only these arrows:
+//   kLower -> kUpper   once the copy stands under its name in upper (MarkUpper), or
+//   created as kUpper; nothing leaves kUpper.
+// That a copy is under way is not a state of the inode: ops/exclusion.h keeps who does it.
+#ifndef PLYFS_ENGINE_TREE_INODE_H_
+#define PLYFS_ENGINE_TREE_INODE_H_
+
+#include <sys/stat.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/base/ids.h"
+#include "engine/base/tiny_mutex.h"
+#include "engine/format/anchor.h"
+#include "engine/format/attr.h"
+#include "engine/tree/layer_set.h"
+#include "engine/tree/merged_dir.h"
+
+namespace plyfs {
+
+class Inode;
+class InodeTable;
+
+// A counted reference to an Inode; null or alive.
+class InodeRef {
+ public:
+  InodeRef() = default;
+  InodeRef(const InodeRef& other);
+  InodeRef(InodeRef&& other) noexcept : inode_(std::exchange(other.inode_, nullptr)) {}
+  InodeRef& operator=(InodeRef other) noexcept {
+    std::swap(inode_, other.inode_);
+    return *this;
+  }
+  ~InodeRef();
+
+  Inode* get() const { return inode_; }
+  Inode& operator*() const { return *inode_; }
+  Inode* operator->() const { return inode_; }
+  explicit operator bool() const { return inode_ != nullptr; }
+  friend bool operator==(const InodeRef& a, const InodeRef& b) { return a.inode_ == b.inode_; }
+
+ private:
+  friend class InodeTable;
+  explicit InodeRef(Inode* adopted) : inode_(adopted) {}
+  Inode* inode_ = nullptr;
+};
+
+// The lower members of a directory, topmost first.  Members share a path unless a redirect above them changed
+// it, so paths are kept as runs.
+struct DirLowers {
+  struct Run {
+    size_t first;  // index into layers->layers() of the first member with this path
+    LowerPath path;
+  };
+  LayerSetRef layers;  // null: no lower member
+  std::vector<Run> runs;
+
+  size_t size() const { return layers ? layers->size() : 0; }
+  bool empty() const { return size() == 0; }
+  LayerId layer(size_t i) const { return layers->layers()[i]; }
+  const LowerPath& path(size_t i) const;
+};
+
+// One name of an object.
+struct InodeName {
+  InodeRef parent;
+  std::string name;
+};
+
+// What an inode is made from.
+struct InodeInit {
+  uint32_t type = 0;      // S_IFMT bits
+  uint64_t st_ino = 0;    // the merged tree's number, for life
+  ObjectId upper;         // known: there is an upper object
+  LowerAnchor lower;      // non-directories: where the lower object is, if it is (or was) the visible one
+  LowerAnchor data;       // the file that holds the data of a metacopy file (L16, L20)
+  bool pure_upper = false;  // directories: nothing below can join (opaque, or nothing there)
+  DirLowers lowers;       // directories
+};
+
+class Inode {
+ public:
+  // Constant.
+  NodeId id() const { return id_; }
+  uint32_t type() const { return type_; }
+  bool is_dir() const { return type_ == S_IFDIR; }
+  bool is_regular() const { return type_ == S_IFREG; }
+  // The merged tree's number: for life, but for a lower file with several links, whose copy is a file of its
+  // own (S6).
+  uint64_t st_ino() const { return st_ino_.load(std::memory_order_relaxed); }
+
+  bool is_upper() const { return upper_known_.load(std::memory_order_acquire); }
+  // The upper object; !known() while it is lower.
+  ObjectId upper() const;
+  // The lower object (non-directories); stays what it was after copy-up.
+  LowerAnchor lower() const;
+  LowerAnchor data() const;
+  // The copy stands in upper.  Once in an inode's life.
+  void MarkUpper(const ObjectId& upper);
+  void SetIno(uint64_t st_ino) { st_ino_.store(st_ino, std::memory_order_relaxed); }
+  // After a metacopy file was given its data.
+  void ForgetData();
+
+  // Names: parent and name of each name the engine knows of this object, the latest first.
+  std::optional<InodeName> AnyName() const;
+  std::vector<InodeName> Names() const;
+  bool HasName(const Inode& parent, std::string_view name) const;
+  void AddName(InodeRef parent, std::string_view name);
+  // Returns how many are left.
+  size_t RemoveName(const Inode& parent, std::string_view name);
+  // Directories have one name.
+  void SetOnlyName(InodeRef parent, std::string_view name);
+
+  // The last name is gone from the tree, the object lives on for who holds it open (N19).
+  bool unlinked() const { return unlinked_.load(std::memory_order_acquire); }
+  void MarkUnlinked() { unlinked_.store(true, std::memory_order_release); }
+  // O_TMPFILE: linkat gives a nameless object a name again (N18).
+  void ClearUnlinked() { unlinked_.store(false, std::memory_order_release); }
+
+  // Directories only.
+  DirLowers lowers() const;
+  bool merged() const;  // has a lower member
+  void SetLowers(DirLowers lowers);
+  // The listing, or null when it was not loaded or was dropped.
+  std::shared_ptr<MergedDir> listing() const;
+  // Publishes `made` unless the listing's version moved on since `version` (a change was published while the
+  // directory was being read); false then, and the caller reads again.
+  bool PublishListing(std::shared_ptr<MergedDir> made, uint64_t version);
+  uint64_t listing_version() const;
+  void DropListing();
+  // The first cookie that a listing made now may give out: above all earlier ones.
+  Cookie next_cookie() const;
+  // Applies a change to the listing, if there is one, and moves the version on.
+  template <typename Change>
+  void ChangeListing(Change change) {
+    std::shared_ptr<MergedDir> current;
+    {
+      TinyLock lock(mu_);
+      ++dir_->version;
+      current = dir_->listing;
+    }
+    if (current) change(*current);
+  }
+
+  // Attributes, as cached.  A change of the object calls DropAttr before it is acknowledged; StoreAttr keeps
+  // nothing if one was called since attr_version was read.
+  std::optional<Attr> CachedAttr() const;
+  uint64_t attr_version() const { return attr_version_.load(std::memory_order_acquire); }
+  void StoreAttr(uint64_t version, const Attr& attr);
+  void DropAttr();
+
+  // What the client's pages of a regular file were read from: size and time of modification, hashed.  0: unknown.
+  uint64_t data_stamp() const { return data_stamp_.load(std::memory_order_relaxed); }
+  void SetDataStamp(uint64_t stamp) { data_stamp_.store(stamp, std::memory_order_relaxed); }
+
+  // File flags that forbid changes (format/protattr.h), kUnknownProtection until they were read.
+  static constexpr uint32_t kUnknownProtection = ~0u;
+  uint32_t protection() const { return protection_.load(std::memory_order_relaxed); }
+  void SetProtection(uint32_t flags) { protection_.store(flags, std::memory_order_relaxed); }
+
+  // What keeps a nameless object alive on disk (ops/orphan.h); dropped with the inode.
+  std::shared_ptr<const void> keeper() const;
+  void SetKeeper(std::shared_ptr<const void> keeper);
+
+  // Open handles of this object, for whoever decides whether an object without a name must be kept.
+  void AddOpen() { opens_.fetch_add(1, std::memory_order_relaxed); }
+  void RemoveOpen() { opens_.fetch_sub(1, std::memory_order_relaxed); }
+  uint32_t opens() const { return opens_.load(std::memory_order_relaxed); }
+  uint64_t lookups() const { return lookups_.load(std::memory_order_relaxed); }
+
+ private:
+  friend class InodeTable;
+  friend class InodeRef;
+  struct DirPart {
+    DirLowers lowers;
+    std::shared_ptr<MergedDir> listing;
+    uint64_t version = 0;
+    Cookie next_cookie = 0;
+  };
+
+  Inode(InodeTable& table, NodeId id, InodeInit init);
+  ~Inode();
+  ObjectId identity() const;
+  void SetIdentity(const ObjectId& object);
+
+  // Constant after construction.
+  InodeTable& table_;
+  const NodeId id_;
+  const uint32_t type_;
+
+  std::atomic<uint64_t> st_ino_;
+
+  std::atomic<uint64_t> attr_version_{0};
+  std::atomic<uint64_t> data_stamp_{0};
+  std::atomic<uint32_t> protection_{kUnknownProtection};
+  std::atomic<uint32_t> refs_{1};
+  std::atomic<uint32_t> opens_{0};
+  std::atomic<uint64_t> lookups_{0};  // changed by InodeTable under its shard's lock
+  std::atomic<bool> upper_known_{false};
+  std::atomic<bool> unlinked_{false};
+
+  mutable TinyMutex mu_;
+  ObjectId upper_ ABSL_GUARDED_BY(mu_);
+  LowerAnchor lower_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<LowerAnchor> data_ ABSL_GUARDED_BY(mu_);
+  std::vector<InodeName> names_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<DirPart> dir_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<Attr> attr_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<const void> keeper_ ABSL_GUARDED_BY(mu_);
+
+  // By what object InodeTable knows it.  Written with the identity shard's lock held as well.
+  ObjectId identity_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace plyfs
+
+#endif  // PLYFS_ENGINE_TREE_INODE_H_

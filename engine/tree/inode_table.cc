@@ -1,0 +1,148 @@
+#include "engine/tree/inode_table.h"
+
+#include <cstdlib>
+
+#include "absl/hash/hash.h"
+
+namespace plyfs {
+
+InodeTable::InodeTable(DentryCache& dentries) : dentries_(dentries), chunks_(new std::atomic<Chunk*>[kMaxChunks] {}) {}
+
+InodeTable::~InodeTable() {
+  for (size_t i = 0; i < kMaxChunks; ++i) delete chunks_[i].load(std::memory_order_relaxed);
+}
+
+uint32_t InodeTable::TakeSlot() {
+  MutexLock lock(free_mu_);
+  if (!free_.empty()) {
+    uint32_t slot = free_.back();
+    free_.pop_back();
+    return slot;
+  }
+  uint32_t slot = next_slot_++;
+  if (slot / kChunkSlots >= kMaxChunks) std::abort();
+  std::atomic<Chunk*>& chunk = chunks_[slot / kChunkSlots];
+  if (!chunk.load(std::memory_order_relaxed)) chunk.store(new Chunk, std::memory_order_release);
+  return slot;
+}
+
+InodeTable::IdentityShard& InodeTable::ShardOf(const ObjectId& object) {
+  return identities_[absl::HashOf(object) % kShards];
+}
+
+InodeRef InodeTable::TryRef(Inode* inode) {
+  uint32_t refs = inode->refs_.load(std::memory_order_relaxed);
+  while (refs != 0) {
+    if (inode->refs_.compare_exchange_weak(refs, refs + 1, std::memory_order_acq_rel)) return InodeRef(inode);
+  }
+  return InodeRef();
+}
+
+InodeRef InodeTable::Find(NodeId id) {
+  uint32_t index = SlotOf(id);
+  if (index == 0 || index / kChunkSlots >= kMaxChunks) return InodeRef();
+  if (!chunks_[index / kChunkSlots].load(std::memory_order_acquire)) return InodeRef();
+  MutexLock lock(SlotMutex(index));
+  const Slot& slot = SlotAt(index);
+  if (!slot.inode || slot.inode->id_ != id) return InodeRef();
+  return TryRef(slot.inode);
+}
+
+InodeRef InodeTable::Make(InodeInit init) {
+  uint32_t index = TakeSlot();
+  MutexLock lock(SlotMutex(index));
+  Slot& slot = SlotAt(index);
+  NodeId id = (static_cast<NodeId>(slot.generation) << 32) | index;
+  slot.inode = new Inode(*this, id, std::move(init));
+  live_.fetch_add(1, std::memory_order_relaxed);
+  return InodeRef(slot.inode);
+}
+
+InodeRef InodeTable::Insert(InodeInit init) { return Make(std::move(init)); }
+
+InodeRef InodeTable::Intern(const ObjectId& object, InodeInit init) {
+  IdentityShard& shard = ShardOf(object);
+  MutexLock lock(shard.mu);
+  auto [it, fresh] = shard.map.try_emplace(object, nullptr);
+  if (!fresh && it->second->type_ == init.type) {
+    if (InodeRef found = TryRef(it->second)) return found;
+  }
+  if (!fresh) it->second->SetIdentity(ObjectId());
+  InodeRef made = Make(std::move(init));
+  made->SetIdentity(object);
+  it->second = made.get();
+  return made;
+}
+
+void InodeTable::Disown(Inode& inode) {
+  ObjectId object = inode.identity();
+  if (!object.known()) return;
+  IdentityShard& shard = ShardOf(object);
+  MutexLock lock(shard.mu);
+  auto it = shard.map.find(object);
+  if (it == shard.map.end() || it->second != &inode) return;
+  shard.map.erase(it);
+  inode.SetIdentity(ObjectId());
+}
+
+void InodeTable::Rekey(Inode& inode, const ObjectId& object) {
+  Disown(inode);
+  IdentityShard& shard = ShardOf(object);
+  MutexLock lock(shard.mu);
+  Inode*& known = shard.map[object];
+  if (known) known->SetIdentity(ObjectId());
+  known = &inode;
+  inode.SetIdentity(object);
+}
+
+void InodeTable::AddLookup(Inode& inode) {
+  MutexLock lock(SlotMutex(SlotOf(inode.id_)));
+  if (inode.lookups_.fetch_add(1, std::memory_order_relaxed) == 0) {
+    inode.refs_.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+void InodeTable::Forget(NodeId id, uint64_t count) {
+  InodeRef inode = Find(id);
+  if (!inode) return;
+  InodeRef last;
+  MutexLock lock(SlotMutex(SlotOf(id)));
+  uint64_t held = inode->lookups_.load(std::memory_order_relaxed);
+  uint64_t left = held > count ? held - count : 0;
+  inode->lookups_.store(left, std::memory_order_relaxed);
+  if (held != 0 && left == 0) last = InodeRef(inode.get());  // adopts the lookups' reference
+}
+
+void InodeTable::Retire(Inode* inode) {
+  thread_local std::vector<Inode*>* pending = nullptr;
+  if (pending) {
+    pending->push_back(inode);
+    return;
+  }
+  std::vector<Inode*> queue{inode};
+  pending = &queue;
+  while (!queue.empty()) {
+    Inode* next = queue.back();
+    queue.pop_back();
+    next->table_.RetireOne(next);
+  }
+  pending = nullptr;
+}
+
+void InodeTable::RetireOne(Inode* inode) {
+  for (const InodeName& n : inode->Names()) dentries_.EraseIf(n.parent->id(), n.name, inode->id_);
+  Disown(*inode);
+  uint32_t index = SlotOf(inode->id_);
+  {
+    MutexLock lock(SlotMutex(index));
+    Slot& slot = SlotAt(index);
+    slot.inode = nullptr;
+    ++slot.generation;
+  }
+  delete inode;
+  live_.fetch_sub(1, std::memory_order_relaxed);
+  MutexLock lock(free_mu_);
+  free_.push_back(index);
+}
+
+}  // namespace plyfs

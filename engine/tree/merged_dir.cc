@@ -1,0 +1,101 @@
+#include "engine/tree/merged_dir.h"
+
+#include <algorithm>
+
+namespace plyfs {
+
+MergedDir::MergedDir(std::shared_ptr<const LowerIndex> index, Cookie first_cookie)
+    : index_(std::move(index)), first_cookie_(first_cookie) {
+  MutexLock lock(mu_);
+  next_cookie_ = first_cookie + (index_ ? index_->size() : 0) + 1;
+}
+
+void MergedDir::Insert(std::string_view name, uint8_t type, uint64_t ino) {
+  MutexLock lock(mu_);
+  RemoveLocked(name);
+  ++sequence_;
+  current_.insert_or_assign(std::string(name), next_cookie_);
+  deltas_.push_back(Delta{std::string(name), ino, next_cookie_, sequence_, kNever, type});
+  ++next_cookie_;
+}
+
+void MergedDir::Remove(std::string_view name) {
+  MutexLock lock(mu_);
+  RemoveLocked(name);
+}
+
+void MergedDir::RemoveLocked(std::string_view name) {
+  ++sequence_;
+  if (auto it = current_.find(name); it != current_.end()) {
+    auto at = std::lower_bound(deltas_.begin(), deltas_.end(), it->second,
+                               [](const Delta& d, Cookie cookie) { return d.cookie < cookie; });
+    at->died = sequence_;
+    current_.erase(it);
+    ++dead_;
+    CompactLocked();
+    return;
+  }
+  if (!index_) return;
+  if (auto i = index_->Find(Name::Trusted(name))) index_died_.try_emplace(*i, sequence_);
+}
+
+void MergedDir::CompactLocked() {
+  if (dead_ < compact_at_ || dead_ * 2 <= deltas_.size()) return;
+  uint64_t oldest = views_.empty() ? sequence_ : *views_.begin();
+  size_t before = deltas_.size();
+  std::erase_if(deltas_, [&](const Delta& d) { return d.died <= oldest; });
+  dead_ -= before - deltas_.size();
+  if (deltas_.size() * 4 < deltas_.capacity()) deltas_.shrink_to_fit();
+  // What an old view still needs stays; no second attempt before as many again have died.
+  compact_at_ = std::max(kLeastDead, 2 * dead_);
+}
+
+uint64_t MergedDir::PinView() {
+  MutexLock lock(mu_);
+  views_.insert(sequence_);
+  return sequence_;
+}
+
+void MergedDir::UnpinView(uint64_t view) {
+  MutexLock lock(mu_);
+  if (auto it = views_.find(view); it != views_.end()) views_.erase(it);
+}
+
+std::vector<MergedDir::Row> MergedDir::Read(uint64_t view, Cookie after, size_t limit) const {
+  std::vector<Row> rows;
+  MutexLock lock(mu_);
+  size_t n = index_ ? index_->size() : 0;
+  Cookie at = std::max(after, first_cookie_) - first_cookie_;
+  for (size_t i = at; i < n && rows.size() < limit; ++i) {
+    auto died = index_died_.find(static_cast<uint32_t>(i));
+    if (died != index_died_.end() && died->second <= view) continue;
+    const LowerIndex::Entry& e = index_->entry(i);
+    rows.push_back(Row{std::string(index_->name(i)), e.ino, e.type, first_cookie_ + i + 1});
+  }
+  auto it = std::upper_bound(deltas_.begin(), deltas_.end(), after,
+                             [](Cookie cookie, const Delta& d) { return cookie < d.cookie; });
+  for (; it != deltas_.end() && rows.size() < limit; ++it) {
+    if (it->born <= view && view < it->died) rows.push_back(Row{it->name, it->ino, it->type, it->cookie});
+  }
+  return rows;
+}
+
+bool MergedDir::Contains(const Name& name) const {
+  MutexLock lock(mu_);
+  if (current_.contains(name.bytes())) return true;
+  if (!index_) return false;
+  auto i = index_->Find(name);
+  return i && !index_died_.contains(*i);
+}
+
+size_t MergedDir::count() const {
+  MutexLock lock(mu_);
+  return current_.size() + (index_ ? index_->size() : 0) - index_died_.size();
+}
+
+Cookie MergedDir::next_cookie() const {
+  MutexLock lock(mu_);
+  return next_cookie_;
+}
+
+}  // namespace plyfs

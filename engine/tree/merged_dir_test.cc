@@ -1,0 +1,103 @@
+#include "engine/tree/merged_dir.h"
+
+#include <gtest/gtest.h>
+
+namespace plyfs {
+namespace {
+
+std::shared_ptr<const LowerIndex> Index(std::initializer_list<const char*> names) {
+  LowerIndexBuilder builder;
+  uint64_t ino = 100;
+  for (const char* name : names) builder.Add(0, name, 8, ino++);
+  return builder.Build();
+}
+
+std::vector<std::string> Names(const MergedDir& dir, uint64_t view, Cookie after = 0, size_t limit = 1000) {
+  std::vector<std::string> names;
+  for (const auto& row : dir.Read(view, after, limit)) names.push_back(row.name);
+  return names;
+}
+
+using V = std::vector<std::string>;
+
+TEST(LowerIndex, HigherLayersAndWhiteoutsHide) {
+  LowerIndexBuilder builder;
+  builder.Add(0, "a", 8, 1);
+  builder.AddWhiteout(0, "b");
+  EXPECT_FALSE(builder.Add(1, "a", 4, 2));
+  EXPECT_FALSE(builder.Add(1, "b", 8, 3));
+  EXPECT_TRUE(builder.Add(1, "c", 8, 4));
+  auto index = builder.Build();
+  ASSERT_EQ(index->size(), 2u);
+  EXPECT_EQ(index->name(0), "a");
+  EXPECT_EQ(index->entry(0).ino, 1u);
+  EXPECT_FALSE(index->Find(Name::Trusted("b")));
+  EXPECT_EQ(index->Find(Name::Trusted("c")), 1u);
+}
+
+TEST(LowerIndex, AtMostAHundredBytesAName) {
+  LowerIndexBuilder builder;
+  for (int i = 0; i < 100000; ++i) builder.Add(0, "some_file_name_" + std::to_string(i), 8, i);
+  auto index = builder.Build();
+  EXPECT_LT(index->bytes() / index->size(), 100u);
+  EXPECT_TRUE(index->Find(Name::Trusted("some_file_name_77777")));
+}
+
+// rules: D4
+TEST(MergedDir, AViewSeesNeitherLaterBirthsNorLaterDeaths) {
+  MergedDir dir(Index({"a", "b"}), 2);
+  dir.Insert("u", 8, 1);
+  uint64_t view = dir.PinView();
+  dir.Insert("later", 8, 2);
+  dir.Remove("a");
+  dir.Remove("u");
+  EXPECT_EQ(Names(dir, view), (V{"a", "b", "u"}));
+  uint64_t fresh = dir.PinView();
+  EXPECT_EQ(Names(dir, fresh), (V{"b", "later"}));
+}
+
+// rules: D6
+TEST(MergedDir, CookiesStayTrueUnderChange) {
+  MergedDir dir(Index({"a", "b", "c"}), 2);
+  for (int i = 0; i < 10; ++i) dir.Insert("u" + std::to_string(i), 8, 10 + i);
+  uint64_t view = dir.PinView();
+  auto rows = dir.Read(view, 0, 100);
+  ASSERT_EQ(rows.size(), 13u);
+  for (int i = 0; i < 10; i += 2) dir.Remove("u" + std::to_string(i));
+  dir.Insert("b", 4, 77);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    auto rest = dir.Read(view, rows[i].cookie, 100);
+    ASSERT_EQ(rest.size(), rows.size() - 1 - i);
+    if (!rest.empty()) EXPECT_EQ(rest[0].name, rows[i + 1].name);
+  }
+}
+
+TEST(MergedDir, ARecreatedNameGetsANewCookie) {
+  MergedDir dir(Index({"a"}), 2);
+  Cookie first = dir.Read(dir.PinView(), 0, 1)[0].cookie;
+  dir.Remove("a");
+  dir.Insert("a", 8, 5);
+  auto rows = dir.Read(dir.PinView(), 0, 10);
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_GT(rows[0].cookie, first);
+  EXPECT_EQ(dir.count(), 1u);
+  EXPECT_GT(dir.next_cookie(), rows[0].cookie);
+}
+
+TEST(MergedDir, DeadEntriesAreCompactedButNotUnderAView) {
+  MergedDir dir(nullptr, 2);
+  dir.Insert("keep", 8, 1);
+  uint64_t view = dir.PinView();
+  for (int i = 0; i < 1000; ++i) {
+    dir.Insert("x", 8, i);
+    dir.Remove("x");
+  }
+  EXPECT_EQ(Names(dir, view), (V{"keep"}));
+  dir.UnpinView(view);
+  EXPECT_EQ(Names(dir, dir.PinView()), (V{"keep"}));
+  EXPECT_TRUE(dir.Contains(Name::Trusted("keep")));
+  EXPECT_FALSE(dir.Contains(Name::Trusted("x")));
+}
+
+}  // namespace
+}  // namespace plyfs

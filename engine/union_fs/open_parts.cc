@@ -1,0 +1,99 @@
+#include "engine/union_fs/open_parts.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+
+#include <cstring>
+
+#include "engine/base/log.h"
+#include "engine/io/sys_creds.h"
+#include "engine/io/sys_handle.h"
+#include "engine/io/sys_open.h"
+#include "engine/io/sys_stat.h"
+#include "engine/io/sys_xattr.h"
+#include "engine/layer/object.h"
+#include "engine/ops/locate.h"
+#include "engine/ops/stat_inode.h"
+
+namespace plyfs {
+namespace {
+
+MergeRules RulesOf(const StackConfig& config, const LayerStack& stack) {
+  MergeRules rules;
+  rules.follow_redirects = config.redirect_dir != RedirectDir::kNoFollow;
+  rules.metacopy = config.metacopy;
+  rules.data_layers = stack.data_count() > 0;
+  rules.lowest = stack.lower_count() - 1;
+  return rules;
+}
+
+// Handles of type 1 with eight bytes carry a number of 32 bits (exportfs: FILEID_INO32_GEN).
+bool AllNumbersFitIn32Bits(const LayerStack& stack) {
+  auto fits = [](const Layer& layer) {
+    Result<sys::FileHandle> handle = sys::NameToHandleAt(layer.root());
+    return handle.ok() && handle->type == 1 && handle->bytes.size() == 8;
+  };
+  if (stack.upper() && !fits(*stack.upper())) return false;
+  uint64_t last = 0;
+  for (LayerId id = 0; id < stack.lower_count() + stack.data_count(); ++id) {
+    const Layer& layer = stack.lower(id);
+    if (layer.device() == last) continue;
+    if (!fits(layer)) return false;
+    last = layer.device();
+  }
+  return true;
+}
+
+// M27, M28: a known overlay keeps its identity; one that was used before uuids existed stays without.
+Status KeepUuid(Parts& parts) {
+  if (parts.config.uuid == UuidMode::kNull || parts.config.uuid == UuidMode::kOff) return OkStatus();
+  int upper = parts.stack->upper()->root();
+  PLY_TRY(auto uuid, parts.records.Get(upper, Record::kUuid));
+  if (uuid) return OkStatus();
+  PLY_TRY(auto impure, parts.records.Get(upper, Record::kImpure));
+  if (impure && parts.config.uuid == UuidMode::kAuto) return OkStatus();
+  char bytes[16];
+  if (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes) return Errno(EIO);
+  bytes[6] = static_cast<char>((bytes[6] & 0x0f) | 0x40);
+  bytes[8] = static_cast<char>((bytes[8] & 0x3f) | 0x80);
+  return parts.records.Set(upper, Record::kUuid, std::string_view(bytes, sizeof bytes));
+}
+
+Status PlantRoot(Parts& parts) {
+  const LayerStack& stack = *parts.stack;
+  InodeInit init;
+  init.type = S_IFDIR;
+  if (stack.upper()) init.upper = stack.upper()->root_id();
+  ObjectId top = stack.upper() ? init.upper : stack.lower(0).root_id();
+  init.st_ino = MapIno(parts, top);
+  std::vector<LowerMember> members;
+  for (LayerId id = 0; id < stack.lower_count(); ++id) members.push_back(LowerMember{id, LowerPath()});
+  init.lowers = LowersOf(parts, std::move(members));
+  InodeRef root = parts.tree.inodes.Insert(std::move(init));
+  // The client never forgets the root.
+  parts.tree.inodes.AddLookup(*root);
+  return OkStatus();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Parts>> OpenParts(const StackConfig& config, std::string* error_line) {
+  auto parts = std::make_unique<Parts>(config);
+  (void)sys::KeepCapabilitiesAcrossFsIds();
+  PLY_TRY(parts->stack, LayerStack::Open(config, error_line));
+  if (config.writable()) {
+    PLY_TRY(parts->work, WorkDir::Open(*parts->stack->upper(), config, error_line));
+    if (Status kept = KeepUuid(*parts); !kept.ok()) {
+      Logf("upperdir=%s: cannot record overlay.uuid: %s", config.upperdir.c_str(), std::strerror(kept.error()));
+    }
+  }
+  parts->rules = RulesOf(config, *parts->stack);
+  parts->origins = OriginStore::Open(*parts->stack, config.uuid == UuidMode::kOff);
+  parts->inos = std::make_unique<InoMapper>(parts->stack->filesystems(), parts->stack->upper() != nullptr,
+                                            AllNumbersFitIn32Bits(*parts->stack));
+  if (config.use_io_uring) parts->rings = std::make_unique<RingPool>();
+  PLY_CHECK(PlantRoot(*parts));
+  return parts;
+}
+
+}  // namespace plyfs

@@ -1,0 +1,260 @@
+#include "tests/differential/compare.h"
+
+#include <sys/stat.h>
+
+#include <cstring>
+
+namespace plyfs::diff {
+namespace {
+
+using Maybe = std::optional<Difference>;
+
+std::string ErrorText(int error) {
+  return error == 0 ? "success" : strerrorname_np(error);
+}
+
+std::string TimeText(const statx_timestamp& t) {
+  return std::to_string(t.tv_sec) + "." + std::to_string(t.tv_nsec);
+}
+
+Difference Differ(const std::string& kind, const std::string& subject, const std::string& kernel,
+                  const std::string& ply) {
+  return {kind, kind + ", " + (subject.empty() ? "." : subject) + ": kernel " + kernel + ", plyfs " + ply};
+}
+
+template <typename T>
+Maybe DifferIf(const std::string& kind, const std::string& subject, const T& kernel, const T& ply) {
+  if (kernel == ply) return std::nullopt;
+  return Differ(kind, subject, std::to_string(kernel), std::to_string(ply));
+}
+
+Maybe DifferIfText(const std::string& kind, const std::string& subject, const std::string& kernel,
+                   const std::string& ply) {
+  if (kernel == ply) return std::nullopt;
+  return Differ(kind, subject, "'" + kernel + "'", "'" + ply + "'");
+}
+
+bool SameTime(const statx_timestamp& a, const statx_timestamp& b) {
+  return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+int64_t Nanoseconds(const statx_timestamp& t) {
+  return t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+std::string Octal(unsigned mode) {
+  char text[16];
+  snprintf(text, sizeof text, "%o", mode);
+  return text;
+}
+
+std::string XattrText(const std::map<std::string, std::string>& xattrs) {
+  std::string text;
+  for (const auto& [name, value] : xattrs) text += name + "=" + Digest(value) + " ";
+  return text;
+}
+
+unsigned char TypeOf(unsigned mode) {
+  return static_cast<unsigned char>((mode & S_IFMT) >> 12);
+}
+
+}  // namespace
+
+#define PLY_DIFFER(expr)                                     \
+  do {                                                       \
+    if (auto ply_difference = (expr)) return ply_difference; \
+  } while (0)
+
+bool Comparer::OfTheRun(const statx_timestamp& t) const {
+  constexpr int64_t kDay = 86400;  // steps also set times far in the future
+  return t.tv_sec >= run_start_ && t.tv_sec < run_start_ + kDay;
+}
+
+Maybe Comparer::CompareTimes(const Sight& kernel, const Sight& ply, Rules rules) {
+  const bool by_value = rules.same_layers || !OfTheRun(kernel.stx.stx_mtime) || !OfTheRun(ply.stx.stx_mtime);
+  if (by_value && !SameTime(kernel.stx.stx_mtime, ply.stx.stx_mtime)) {
+    return Differ("mtime", kernel.subject, TimeText(kernel.stx.stx_mtime), TimeText(ply.stx.stx_mtime));
+  }
+  if (rules.same_layers) return std::nullopt;  // the first of the two snapshots has read every file
+  const bool both_of_run = OfTheRun(kernel.stx.stx_atime) && OfTheRun(ply.stx.stx_atime);
+  if (!both_of_run && !SameTime(kernel.stx.stx_atime, ply.stx.stx_atime)) {
+    if (masks_allowed_ && masks_->AtimeNotMoved(kernel, ply, run_start_)) return std::nullopt;
+    return Differ("atime", kernel.subject, TimeText(kernel.stx.stx_atime), TimeText(ply.stx.stx_atime));
+  }
+  return std::nullopt;
+}
+
+Maybe Comparer::CompareSights(const Sight& kernel, const Sight& ply, Rules rules) {
+  const std::string& subject = kernel.subject;
+  if (kernel.error != ply.error) {
+    return Differ("lookup", subject, ErrorText(kernel.error), ErrorText(ply.error));
+  }
+  if (kernel.error != 0) return std::nullopt;
+  const struct statx &k = kernel.stx, &p = ply.stx;
+  PLY_DIFFER(DifferIfText("mode", subject, Octal(k.stx_mode), Octal(p.stx_mode)));
+  PLY_DIFFER(DifferIf("uid", subject, k.stx_uid, p.stx_uid));
+  PLY_DIFFER(DifferIf("gid", subject, k.stx_gid, p.stx_gid));
+  if (!S_ISDIR(k.stx_mode)) PLY_DIFFER(DifferIf("size", subject, k.stx_size, p.stx_size));
+  PLY_DIFFER(DifferIf("rdev major", subject, k.stx_rdev_major, p.stx_rdev_major));
+  PLY_DIFFER(DifferIf("rdev minor", subject, k.stx_rdev_minor, p.stx_rdev_minor));
+  PLY_DIFFER(DifferIf("blksize", subject, k.stx_blksize, p.stx_blksize));
+  PLY_DIFFER(DifferIf("has btime", subject, k.stx_mask & STATX_BTIME, p.stx_mask & STATX_BTIME));
+  if (k.stx_nlink != p.stx_nlink && !(masks_allowed_ && masks_->UnlinkedLowerNlink(kernel, ply))) {
+    return DifferIf("nlink", subject, k.stx_nlink, p.stx_nlink);
+  }
+  if (rules.same_layers) {
+    PLY_DIFFER(DifferIf("inode number", subject, k.stx_ino, p.stx_ino));
+  } else {
+    const std::string clash = crossed_ ? inodes_.Match(p.stx_ino, k.stx_ino, subject)
+                                       : inodes_.Match(k.stx_ino, p.stx_ino, subject);
+    if (!clash.empty()) return Difference{"inode number", "inode number of " + subject + ": " + clash};
+  }
+  return CompareTimes(kernel, ply, rules);
+}
+
+// Which times a step moved: finer than order, and sound because a queried time always moves visibly
+// (multigrain timestamps, fs/inode.c:inode_set_ctime_current).
+Maybe Comparer::CompareChanges(const Outcome& kernel, const Outcome& ply) {
+  for (size_t i = 0; i < kernel.before.size() && i < kernel.after.size() && i < ply.before.size(); ++i) {
+    const Sight &k0 = kernel.before[i], &k1 = kernel.after[i], &p0 = ply.before[i], &p1 = ply.after[i];
+    // Where a name has come to mean another object there is no change to speak of.
+    if (k0.stx.stx_ino != k1.stx.stx_ino || p0.stx.stx_ino != p1.stx.stx_ino) continue;
+    if (k0.subject != k1.subject || k0.error != 0 || k1.error != 0 || p0.error != 0 || p1.error != 0)
+      continue;
+    const bool k_m = !SameTime(k0.stx.stx_mtime, k1.stx.stx_mtime);
+    const bool p_m = !SameTime(p0.stx.stx_mtime, p1.stx.stx_mtime);
+    PLY_DIFFER(DifferIf("mtime moved", k0.subject, k_m, p_m));
+    const bool k_c = !SameTime(k0.stx.stx_ctime, k1.stx.stx_ctime);
+    const bool p_c = !SameTime(p0.stx.stx_ctime, p1.stx.stx_ctime);
+    PLY_DIFFER(DifferIf("ctime moved", k0.subject, k_c, p_c));
+  }
+  return std::nullopt;
+}
+
+Maybe Comparer::CompareLists(const std::vector<ListEntry>& kernel, const std::vector<ListEntry>& ply) {
+  size_t k = 0, p = 0;
+  while (k < kernel.size() || p < ply.size()) {
+    const bool only_kernel = p == ply.size() || (k < kernel.size() && kernel[k].name < ply[p].name);
+    const bool only_ply = !only_kernel && (k == kernel.size() || ply[p].name < kernel[k].name);
+    if (only_kernel) {
+      if (!masks_allowed_ || !masks_->GhostListed(&kernel[k], nullptr)) {
+        return Differ("listing", kernel[k].name, "listed", "absent");
+      }
+      ++k;
+    } else if (only_ply) {
+      return Differ("listing", ply[p].name, "absent", "listed");
+    } else {
+      PLY_DIFFER(DifferIf("d_type", kernel[k].name, kernel[k].type, ply[p].type));
+      PLY_DIFFER(DifferIf("listed but absent", kernel[k].name, kernel[k].ghost, ply[p].ghost));
+      ++k, ++p;
+    }
+  }
+  return std::nullopt;
+}
+
+Maybe Comparer::CompareOutcomes(const Step& step, const Outcome& kernel, const Outcome& ply, bool* part) {
+  *part = false;
+  if (kernel.error != ply.error || (step.op == Op::kSeek && kernel.data != ply.data)) {
+    if (masks_allowed_ && masks_->UnlinkedLowerChange(step, kernel, ply)) {
+      *part = true;
+      return std::nullopt;
+    }
+    if (!masks_allowed_ || !masks_->HoleLayout(step, kernel, ply)) {
+      // The operation belongs to the kind: the shrinker must not trade one errno for another's.
+      return Differ("errno of " + Label(step), step.path, ErrorText(kernel.error),
+                    ErrorText(ply.error) + " " + ply.data);
+    }
+  }
+  PLY_DIFFER(DifferIfText("result of " + Label(step), step.path, kernel.data, ply.data));
+  if (kernel.mapped != ply.mapped && !(masks_allowed_ && masks_->MappingOfOldDescriptor(kernel, ply))) {
+    return DifferIfText("mapped data", Label(step), kernel.mapped, ply.mapped);
+  }
+  PLY_DIFFER(CompareLists(kernel.list, ply.list));
+  for (size_t i = 0; i < kernel.after.size() && i < ply.after.size(); ++i) {
+    PLY_DIFFER(CompareSights(kernel.after[i], ply.after[i], {}));
+  }
+  return fine_times_ ? CompareChanges(kernel, ply) : std::nullopt;
+}
+
+Maybe Comparer::CompareNodes(const std::string& path, const Node& kernel, const Node& ply, Rules rules) {
+  const std::string subject = path.empty() ? "." : path;
+  PLY_DIFFER(CompareSights(kernel.sight, ply.sight, rules));
+  PLY_DIFFER(DifferIfText("data", subject, kernel.data, ply.data));
+  if (kernel.xattrs != ply.xattrs) {
+    return Differ("xattrs", subject, XattrText(kernel.xattrs), XattrText(ply.xattrs));
+  }
+  if (!path.empty()) PLY_DIFFER(DifferIf("d_type", subject, kernel.d_type, ply.d_type));
+  return std::nullopt;
+}
+
+Maybe Comparer::CheckListedNumbers(const Snapshot& tree, bool plyfs_served) {
+  for (const auto& [path, node] : tree) {
+    if (path.empty() || node.sight.error != 0) continue;
+    const std::string who = plyfs_served ? " by plyfs" : " by the kernel";
+    if (node.d_type != TypeOf(node.sight.stx.stx_mode)) {
+      return Difference{"d_type against stat", "d_type of " + path + who + " is not its type"};
+    }
+    if (node.d_ino == node.sight.stx.stx_ino || masks_->ListedNumber(plyfs_served)) continue;
+    return Difference{"d_ino", "d_ino of " + path + who + ": " + std::to_string(node.d_ino) + ", st_ino " +
+                                   std::to_string(node.sight.stx.stx_ino)};
+  }
+  return std::nullopt;
+}
+
+// No two objects may have been modified in opposite orders.  Within a margin they may: one step touches
+// several objects in an order of its own, and clocks tick every few milliseconds.
+Maybe Comparer::CompareOrder(const Snapshot& kernel, const Snapshot& ply) {
+  constexpr int64_t kMargin = 20000000;
+  struct Times {
+    const std::string* path;
+    int64_t kernel, ply;
+  };
+  std::vector<Times> times;
+  for (const auto& [path, node] : kernel) {
+    auto other = ply.find(path);
+    if (other == ply.end() || node.sight.error != 0 || other->second.sight.error != 0) continue;
+    const statx_timestamp &k = node.sight.stx.stx_mtime, &p = other->second.sight.stx.stx_mtime;
+    if (OfTheRun(k) && OfTheRun(p)) times.push_back({&path, Nanoseconds(k), Nanoseconds(p)});
+  }
+  for (const Times& first : times) {
+    for (const Times& second : times) {
+      if (first.kernel + kMargin < second.kernel && first.ply > second.ply + kMargin) {
+        return Difference{"order of mtimes", "order of mtimes: kernel " + *first.path + " before " +
+                                                 *second.path + ", plyfs after"};
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+Maybe Comparer::CompareAll(const Snapshot& kernel, const Snapshot& ply, Rules rules,
+                           const std::string& when) {
+  auto with_time = [&when](Difference d) { return Difference{d.kind, when + ": " + d.text}; };
+  for (const auto& [path, node] : kernel) {
+    auto other = ply.find(path);
+    if (other != ply.end()) {
+      if (auto d = CompareNodes(path, node, other->second, rules)) return with_time(*d);
+    } else if (!masks_allowed_ || !masks_->GhostListed(&node, nullptr)) {
+      return with_time(Differ("name", path, "present", "absent"));
+    }
+  }
+  for (const auto& [path, node] : ply) {
+    if (kernel.count(path) == 0) return with_time(Differ("name", path, "absent", "present"));
+  }
+  if (auto d = CheckListedNumbers(kernel, false)) return with_time(*d);
+  if (auto d = CheckListedNumbers(ply, masks_allowed_)) return with_time(*d);
+  return std::nullopt;
+}
+
+Maybe Comparer::CompareTrees(const Snapshot& kernel, const Snapshot& ply, const std::string& when) {
+  PLY_DIFFER(CompareAll(kernel, ply, {}, when));
+  return CompareOrder(kernel, ply);
+}
+
+Maybe Comparer::CompareSameLayers(const Snapshot& kernel, const Snapshot& ply, const std::string& when) {
+  return CompareAll(kernel, ply, {.same_layers = true}, when);
+}
+
+#undef PLY_DIFFER
+
+}  // namespace plyfs::diff

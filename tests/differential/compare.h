@@ -1,0 +1,73 @@
+// Comparing what the two sides answered.
+//
+// Owned by a run; one thread.  Equal means equal in everything but: inode numbers (one bijection a run),
+// times of the run (which of them changed and their order, not their values), order and cookies of listings,
+// st_blocks, directory sizes, statfs counts, and what a named mask allows.
+#ifndef PLYFS_TESTS_DIFFERENTIAL_COMPARE_H_
+#define PLYFS_TESTS_DIFFERENTIAL_COMPARE_H_
+
+#include <optional>
+#include <string>
+
+#include "tests/differential/inode_pairs.h"
+#include "tests/differential/masks.h"
+#include "tests/differential/outcome.h"
+#include "tests/differential/step.h"
+
+namespace plyfs::diff {
+
+struct Difference {
+  // What kind it is, without names and numbers: the shrinker keeps to one kind.
+  std::string kind;
+  std::string text;
+};
+
+class Comparer {
+ public:
+  // `run_start`: seconds; later times are of the run and compared by change and order.
+  Comparer(Masks* masks, int64_t run_start) : masks_(masks), run_start_(run_start) {}
+
+  // After a crossed remount the first layers are served by plyfs: numbers then pair the other way round.
+  void SetCrossed(bool crossed) { crossed_ = crossed; }
+  // False in kernel-against-kernel runs: no mask may be used.
+  void SetMasksAllowed(bool allowed) { masks_allowed_ = allowed; }
+
+  // False where two changes within a clock tick can leave one time: then no step is judged by what it moved.
+  void SetFineTimes(bool fine) { fine_times_ = fine; }
+
+  // True in *part when a mask was used after which the descriptor of the step means different things.
+  std::optional<Difference> CompareOutcomes(const Step& step, const Outcome& kernel, const Outcome& ply,
+                                            bool* part);
+  std::optional<Difference> CompareTrees(const Snapshot& kernel, const Snapshot& ply,
+                                         const std::string& when);
+  // Two mounts of the same layers: numbers and times must be the same, not only alike.
+  std::optional<Difference> CompareSameLayers(const Snapshot& kernel, const Snapshot& ply,
+                                              const std::string& when);
+  InodePairs& inodes() { return inodes_; }
+
+ private:
+  struct Rules {
+    bool same_layers = false;
+  };
+  using Maybe = std::optional<Difference>;
+  Maybe CompareSights(const Sight& kernel, const Sight& ply, Rules rules);
+  Maybe CompareTimes(const Sight& kernel, const Sight& ply, Rules rules);
+  Maybe CompareChanges(const Outcome& kernel, const Outcome& ply);
+  Maybe CompareLists(const std::vector<ListEntry>& kernel, const std::vector<ListEntry>& ply);
+  Maybe CompareNodes(const std::string& path, const Node& kernel, const Node& ply, Rules rules);
+  Maybe CompareAll(const Snapshot& kernel, const Snapshot& ply, Rules rules, const std::string& when);
+  Maybe CheckListedNumbers(const Snapshot& tree, bool plyfs_served);
+  Maybe CompareOrder(const Snapshot& kernel, const Snapshot& ply);
+  bool OfTheRun(const statx_timestamp& t) const;
+
+  Masks* const masks_;
+  const int64_t run_start_;
+  bool crossed_ = false;
+  bool masks_allowed_ = true;
+  bool fine_times_ = true;
+  InodePairs inodes_;
+};
+
+}  // namespace plyfs::diff
+
+#endif  // PLYFS_TESTS_DIFFERENTIAL_COMPARE_H_

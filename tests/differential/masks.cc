@@ -1,0 +1,61 @@
+#include "tests/differential/masks.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace plyfs::diff {
+
+bool Masks::GhostListed(const ListEntry* kernel, const ListEntry* ply) {
+  if (kernel == nullptr || ply != nullptr || !kernel->ghost) return false;
+  return Use("D9 raw whiteout listed");
+}
+
+bool Masks::GhostListed(const Node* kernel, const Node* ply) {
+  if (kernel == nullptr || ply != nullptr || !kernel->ghost) return false;
+  return Use("D9 raw whiteout listed");
+}
+
+bool Masks::UnlinkedLowerNlink(const Sight& kernel, const Sight& ply) {
+  if (!kernel.deleted || !ply.deleted || ply.stx.stx_nlink != 0 || kernel.stx.stx_nlink == 0) return false;
+  return Use("S10 nlink of an unlinked lower file");
+}
+
+bool Masks::UnlinkedLowerChange(const Step& step, const Outcome& kernel, const Outcome& ply) {
+  const bool metadata = step.op == Op::kFchmod || step.op == Op::kFchown || step.op == Op::kFutimens ||
+                        step.op == Op::kFsetxattr;
+  if (!metadata || !kernel.read_only_fd || kernel.error != EEXIST || ply.error != 0) return false;
+  if (kernel.after.empty() || !kernel.after[0].deleted) return false;
+  return Use("N19 metadata of an unlinked lower file");
+}
+
+bool Masks::MappingOfOldDescriptor(const Outcome& kernel, const Outcome& ply) {
+  if (!kernel.read_only_fd || kernel.mapped == kernel.data) return false;
+  if (ply.mapped != ply.data || ply.data != kernel.data) return false;
+  return Use("C19 mapping through an old descriptor");
+}
+
+bool Masks::AtimeNotMoved(const Sight& kernel, const Sight& ply, int64_t run_start) {
+  if (kernel.stx.stx_atime.tv_sec < run_start || ply.stx.stx_atime.tv_sec >= run_start) return false;
+  return Use("C21 atime of a cached read");
+}
+
+bool Masks::ListedNumber(bool plyfs_served) {
+  if (plyfs_served) return false;
+  return Use("D10 listed inode number");
+}
+
+bool Masks::OriginOfHandmadeDirectory() {
+  return Use("L24 origin of a directory made by hand");
+}
+
+bool Masks::HoleLayout(const Step& step, const Outcome& kernel, const Outcome& ply) {
+  if (step.op != Op::kSeek || !kernel.data.empty() || !ply.data.empty()) return false;
+  const bool layout_only =
+      (kernel.error == 0 && ply.error == ENXIO) || (kernel.error == ENXIO && ply.error == 0);
+  if (step.b != SEEK_DATA || !layout_only) return false;
+  return Use("st_blocks: hole layout");
+}
+
+}  // namespace plyfs::diff

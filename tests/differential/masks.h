@@ -1,0 +1,54 @@
+// Masks: the differences between plyfs and the kernel that are meant, each a named function citing its rule,
+// which counts how often it was needed.
+//
+// Owned by the program, shared by its runs; one thread.  A mask is asked only after the two sides were found
+// unequal; `kernel` and `ply` are who served, not whose layers.  A kernel-against-kernel run must use none.
+#ifndef PLYFS_TESTS_DIFFERENTIAL_MASKS_H_
+#define PLYFS_TESTS_DIFFERENTIAL_MASKS_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "tests/differential/outcome.h"
+#include "tests/differential/step.h"
+
+namespace plyfs::diff {
+
+class Masks {
+ public:
+  // D9, X5 [P]: the kernel lists a raw whiteout whose lookup is ENOENT, plyfs does not.
+  bool GhostListed(const ListEntry* kernel, const ListEntry* ply);
+  bool GhostListed(const Node* kernel, const Node* ply);
+  // D9, X5 [P]: the kernel finds a directory of raw whiteouts not empty.  The step is left out, since the
+  // trees would part.  Not a difference seen but one avoided; so it counts in kernel-only runs too.
+  void GhostDirectorySkipped() { ++skipped_["D9 step on a directory of raw whiteouts"]; }
+  // Not a difference: what a filesystem without multigrain timestamps keeps from being compared.
+  void TimesTooCoarse() { ++skipped_["times moved by a step: too coarse here"]; }
+  // S10 [P]: the last name of a lower file is gone; the kernel goes on showing the lower count.
+  bool UnlinkedLowerNlink(const Sight& kernel, const Sight& ply);
+  // N19 [P]: metadata changes through a read-only descriptor of an unlinked lower file: EEXIST in the kernel.
+  bool UnlinkedLowerChange(const Step& step, const Outcome& kernel, const Outcome& ply);
+  // C19 [P]: the kernel maps the lower file through a descriptor opened before the copy-up, plyfs the upper.
+  bool MappingOfOldDescriptor(const Outcome& kernel, const Outcome& ply);
+  // C21 [F]: reads answered from FUSE's page cache move no atime.
+  bool AtimeNotMoved(const Sight& kernel, const Sight& ply, int64_t run_start);
+  // D10 [P]: the kernel lists another number than stat tells.
+  bool ListedNumber(bool plyfs_served);
+  // L24: origin on a directory that came into being without it is written when the kernel first sees it.
+  bool OriginOfHandmadeDirectory();
+  // Not a rule but the definition of equal: where holes lie follows from st_blocks.
+  bool HoleLayout(const Step& step, const Outcome& kernel, const Outcome& ply);
+
+  const std::map<std::string, uint64_t>& counts() const { return counts_; }
+  const std::map<std::string, uint64_t>& skipped() const { return skipped_; }
+
+ private:
+  bool Use(const char* name) { return ++counts_[name], true; }
+
+  std::map<std::string, uint64_t> counts_, skipped_;
+};
+
+}  // namespace plyfs::diff
+
+#endif  // PLYFS_TESTS_DIFFERENTIAL_MASKS_H_

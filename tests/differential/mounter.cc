@@ -1,0 +1,49 @@
+#include "tests/differential/mounter.h"
+
+namespace plyfs::diff {
+
+Mounter::Mounter(Dirs first, Dirs second, bool redirect, Against against, std::string log_path)
+    : first_(std::move(first)),
+      second_(std::move(second)),
+      redirect_(redirect),
+      against_(std::move(against)),
+      log_path_(std::move(log_path)) {}
+
+// Every default that a module parameter could change is spelled out.  redirect_dir=off is an alias of the
+// module's default, which follows redirects and makes none.
+std::string Mounter::KernelOptions() const {
+  return std::string("index=off,metacopy=off,xino=off,redirect_dir=") + (redirect_ ? "on" : "follow");
+}
+
+test::MountPlan Mounter::Plan(const Dirs& dirs, const std::string& options) const {
+  return {dirs.lowers, dirs.upper, dirs.work, options, dirs.mount};
+}
+
+std::string Mounter::Mount() {
+  std::string error;
+  kernel_ = test::LiveMount::Kernel(Plan(KernelDirs(), KernelOptions()), &error);
+  if (kernel_ == nullptr) return "kernel: " + error;
+  if (against_.IsKernel()) {
+    // Its options are how a difference is planted in a self-test.
+    const std::string planted = against_.options.empty() ? "" : "," + against_.options;
+    ply_ = test::LiveMount::Kernel(Plan(PlyDirs(), KernelOptions() + planted), &error);
+  } else {
+    std::string options = std::string("redirect_dir=") + (redirect_ ? "on" : "off");
+    if (!against_.options.empty()) options += "," + against_.options;
+    ply_ = test::LiveMount::Program(against_.program, Plan(PlyDirs(), options), log_path_, &error,
+                                    against_.environment);
+  }
+  return ply_ == nullptr ? "plyfs: " + error : "";
+}
+
+std::string Mounter::Unmount() {
+  std::string kernel_error, ply_error;
+  const bool kernel_fine = kernel_ == nullptr || kernel_->Unmount(&kernel_error);
+  const bool ply_fine = ply_ == nullptr || ply_->Unmount(&ply_error);
+  kernel_.reset();
+  ply_.reset();
+  if (!ply_fine) return "plyfs: " + ply_error;
+  return kernel_fine ? "" : "kernel: " + kernel_error;
+}
+
+}  // namespace plyfs::diff

@@ -1,0 +1,59 @@
+// Mounter: the two mounts of a run, kernel overlayfs over one set of layers and the program under test over
+// the other, which may change places.
+//
+// Owned by a run; one thread, root.
+#ifndef PLYFS_TESTS_DIFFERENTIAL_MOUNTER_H_
+#define PLYFS_TESTS_DIFFERENTIAL_MOUNTER_H_
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/differential/world.h"
+#include "tests/mount/live_mount.h"
+
+namespace plyfs::diff {
+
+// What is compared with the kernel.
+struct Against {
+  std::string program;  // empty: the kernel itself (the self-test of this program)
+  std::string options;  // more mount options for it
+  std::vector<std::string> environment;
+  bool IsKernel() const { return program.empty(); }
+};
+
+class Mounter {
+ public:
+  // `first` is served by the kernel until a crossed remount.
+  Mounter(Dirs first, Dirs second, bool redirect, Against against, std::string log_path);
+
+  // Empty, or what failed.
+  std::string Mount();
+  std::string Unmount();
+  // Who serves whose layers at the next Mount().
+  void Cross() { crossed_ = !crossed_; }
+  bool crossed() const { return crossed_; }
+
+  const Dirs& first() const { return first_; }
+  const Dirs& second() const { return second_; }
+  const Dirs& KernelDirs() const { return crossed_ ? second_ : first_; }
+  const Dirs& PlyDirs() const { return crossed_ ? first_ : second_; }
+  pid_t daemon() const { return ply_ == nullptr ? 0 : ply_->daemon(); }
+
+ private:
+  test::MountPlan Plan(const Dirs& dirs, const std::string& options) const;
+  std::string KernelOptions() const;
+
+  const Dirs first_, second_;
+  const bool redirect_;
+  const Against against_;
+  const std::string log_path_;
+  bool crossed_ = false;
+  std::unique_ptr<test::LiveMount> kernel_, ply_;
+};
+
+}  // namespace plyfs::diff
+
+#endif  // PLYFS_TESTS_DIFFERENTIAL_MOUNTER_H_

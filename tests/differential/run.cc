@@ -1,0 +1,299 @@
+#include "tests/differential/run.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+
+#include "tests/differential/executor.h"
+#include "tests/differential/generator.h"
+#include "tests/differential/upper_check.h"
+#include "tests/mount/files.h"
+
+namespace plyfs::diff {
+namespace {
+
+using Maybe = std::optional<Difference>;
+
+// A daemon that does not answer would hang the step for ever: its death turns that into ENOTCONN.
+constexpr unsigned kHangSeconds = 30;
+volatile pid_t g_watched_daemon = 0;
+
+void OnAlarm(int) {
+  static constexpr char kLine[] = "differential: no answer for 30 s, the daemon is ended\n";
+  if (write(2, kLine, sizeof kLine - 1) < 0) return;
+  if (g_watched_daemon != 0) kill(g_watched_daemon, SIGKILL);
+}
+
+// Multigrain timestamps (kernel 6.13) make every change after a stat visible, on filesystems that take part.
+bool HasFineTimes(const std::string& dir) {
+  const auto times = [&dir] {
+    struct stat st = {};
+    stat(dir.c_str(), &st);
+    return std::pair(st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+                     st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec);
+  };
+  const std::string probe = dir + "/probe";
+  for (int i = 0; i < 10; ++i) {
+    const auto before = times();
+    if (mkdir(probe.c_str(), 0700) < 0) return false;
+    const auto between = times();
+    if (rmdir(probe.c_str()) < 0) return false;
+    const auto after = times();
+    if (before.first == between.first || between.first == after.first || between.second == after.second)
+      return false;
+  }
+  return true;
+}
+
+class Sequence {
+ public:
+  Sequence(const RunPlan& plan, Dirs first, Dirs second, std::string log_path, Masks* masks, Table* table)
+      : plan_(plan),
+        masks_(masks),
+        table_(table),
+        start_(time(nullptr) - 1),
+        mounter_(std::move(first), std::move(second), plan.redirect, plan.against, std::move(log_path)),
+        comparer_(masks, start_),
+        uppers_(mounter_.first(), mounter_.second(), masks, start_),
+        kernel_(mounter_.KernelDirs().mount),
+        ply_(mounter_.PlyDirs().mount) {
+    const bool fine_times = HasFineTimes(plan.dir);
+    if (!fine_times) masks_->TimesTooCoarse();
+    comparer_.SetFineTimes(fine_times);
+    comparer_.SetMasksAllowed(!plan.against.IsKernel());
+  }
+
+  ~Sequence() {
+    alarm(0);
+    CloseAll();
+    mounter_.Unmount();
+    g_watched_daemon = 0;
+  }
+
+  RunResult Go();
+
+ private:
+  Maybe Mount();
+  Maybe Unmount();
+  Maybe DoSteps(RunResult* result);
+  Maybe DoStep(const Step& step, int* error);
+  Maybe Remount(const Step& step);
+  Maybe CheckTrees(const std::string& when);
+  Maybe CheckEnd();
+  bool LeaveOut(const Step& step);
+  void PinWhatMayGo(const Step& step);
+  void ForgetTemporary(int slot);
+  void NameDeath(Difference* difference) const;
+  void CloseAll();
+  void CountStep(const Step& step, const Outcome& kernel);
+
+  const RunPlan& plan_;
+  Masks* const masks_;
+  Table* const table_;
+  const int64_t start_;
+  Mounter mounter_;
+  Comparer comparer_;
+  UpperCheck uppers_;
+  Pins pins_;
+  Executor kernel_, ply_;
+};
+
+Maybe Sequence::Mount() {
+  const std::string error = mounter_.Mount();
+  g_watched_daemon = mounter_.daemon();
+  if (!error.empty()) return Difference{"mount", "mount: " + error};
+  kernel_.SetMount(mounter_.KernelDirs().mount);
+  ply_.SetMount(mounter_.PlyDirs().mount);
+  comparer_.SetCrossed(mounter_.crossed());
+  return std::nullopt;
+}
+
+Maybe Sequence::Unmount() {
+  CloseAll();
+  const std::string error = mounter_.Unmount();
+  g_watched_daemon = 0;
+  if (!error.empty()) return Difference{"unmount", "unmount: " + error};
+  return std::nullopt;
+}
+
+void Sequence::CloseAll() {
+  for (int slot = 0; slot < kSlots; ++slot) ForgetTemporary(slot);
+  kernel_.CloseAll();
+  ply_.CloseAll();
+}
+
+// An inode that never had a name ends with its descriptor, and its number may come again.
+void Sequence::ForgetTemporary(int slot) {
+  if (!kernel_.SlotOpen(slot) || !ply_.SlotOpen(slot)) return;
+  const Sight kernel = kernel_.LookSlot(slot), ply = ply_.LookSlot(slot);
+  if (kernel.error != 0 || ply.error != 0 || kernel.stx.stx_nlink != 0) return;
+  if (mounter_.crossed()) {
+    comparer_.inodes().Forget(ply.stx.stx_ino, kernel.stx.stx_ino);
+  } else {
+    comparer_.inodes().Forget(kernel.stx.stx_ino, ply.stx.stx_ino);
+  }
+}
+
+// Whatever the step saw first, a dead program is the news.
+void Sequence::NameDeath(Difference* difference) const {
+  siginfo_t info = {};
+  const pid_t daemon = mounter_.daemon();
+  if (daemon == 0 || waitid(P_PID, static_cast<id_t>(daemon), &info, WEXITED | WNOHANG | WNOWAIT) < 0) return;
+  if (info.si_pid == 0) return;
+  difference->kind = "program died";
+  difference->text = "the program died (" + std::string(info.si_code == CLD_EXITED ? "exit " : "signal ") +
+                     std::to_string(info.si_status) + ") at " + difference->text;
+}
+
+Maybe Sequence::CheckTrees(const std::string& when) {
+  return comparer_.CompareTrees(TakeSnapshot(kernel_.mount()), TakeSnapshot(ply_.mount()), when);
+}
+
+// Steps after which the kernel's slip D9 would make the trees differ for good.
+bool Sequence::LeaveOut(const Step& step) {
+  if (step.op != Op::kRmdir && step.op != Op::kRename) return false;
+  bool ghosts = false;
+  for (const std::string& path : {step.path, step.path2}) {
+    if (path.empty() || !kernel_.IsDir(path)) continue;
+    ghosts |= kernel_.HasGhosts(path);
+    // A listing has effects of its own (D11), so the other side gets it too.
+    ply_.HasGhosts(path);
+  }
+  if (ghosts) masks_->GhostDirectorySkipped();
+  return ghosts;
+}
+
+void Sequence::PinWhatMayGo(const Step& step) {
+  if (step.op != Op::kUnlink && step.op != Op::kRmdir && step.op != Op::kRename) return;
+  for (const std::string& path : {step.path, step.path2}) {
+    pins_.Hold(mounter_.first().upper, path);
+    pins_.Hold(mounter_.second().upper, path);
+  }
+}
+
+Maybe Sequence::Remount(const Step& step) {
+  if (auto d = Unmount()) return d;
+  if (step.a != 0) mounter_.Cross();
+  return Mount();
+}
+
+void Sequence::CountStep(const Step& step, const Outcome& kernel) {
+  table_->Count(Label(step), kernel.error);
+  const bool unlinked = UsesSlot(step.op) && step.op != Op::kLinkat && !kernel.after.empty() &&
+                        kernel.after[0].error == 0 && kernel.after[0].stx.stx_nlink == 0;
+  if (unlinked) table_->Count(kUnlinkedLabel, kernel.error);
+}
+
+Maybe Sequence::DoStep(const Step& step, int* error) {
+  *error = ECANCELED;
+  alarm(kHangSeconds);
+  if (step.op == Op::kCheck || step.op == Op::kRemount) {
+    Maybe d = step.op == Op::kCheck ? CheckTrees("whole tree") : Remount(step);
+    *error = d ? EIO : 0;
+    if (!d) table_->Count(Label(step), 0);
+    return d;
+  }
+  if (LeaveOut(step)) return std::nullopt;
+  PinWhatMayGo(step);
+  const bool ends_slot = step.op == Op::kClose || step.op == Op::kOpen || step.op == Op::kTmpfile;
+  if (ends_slot) ForgetTemporary(step.slot);
+  const Outcome kernel = kernel_.Run(step);
+  const Outcome ply = ply_.Run(step);
+  *error = kernel.error;
+  CountStep(step, kernel);
+  bool part = false;
+  if (auto d = comparer_.CompareOutcomes(step, kernel, ply, &part)) return d;
+  if (part) {
+    kernel_.CloseSlot(step.slot);
+    ply_.CloseSlot(step.slot);
+  }
+  return std::nullopt;
+}
+
+Maybe Sequence::DoSteps(RunResult* result) {
+  std::optional<Generator> generator;
+  if (!plan_.fixed) generator.emplace(plan_.world.seed, TakeSnapshot(kernel_.mount()));
+  const size_t count = plan_.fixed ? plan_.fixed->size() : plan_.steps;
+  for (size_t i = 0; i < count; ++i) {
+    const Step step = plan_.fixed ? (*plan_.fixed)[i] : generator->Next();
+    result->steps.push_back(step);
+    int error = 0;
+    if (auto d = DoStep(step, &error)) {
+      d->text = "step " + std::to_string(i + 1) + ", " + FormatStep(step) + ": " + d->text;
+      return d;
+    }
+    if (generator) generator->Observe(step, error);
+  }
+  return std::nullopt;
+}
+
+// The uppers, and then each mounted by the other: four trees of one meaning (Z1, Z2).
+Maybe Sequence::CheckEnd() {
+  const Snapshot kernel = TakeSnapshot(kernel_.mount()), ply = TakeSnapshot(ply_.mount());
+  if (auto d = comparer_.CompareTrees(kernel, ply, "at the end")) return d;
+  if (auto d = Unmount()) return d;
+  if (auto d = uppers_.Compare()) return d;
+  mounter_.Cross();
+  if (auto d = Mount()) return d;
+  const Snapshot kernel2 = TakeSnapshot(kernel_.mount()), ply2 = TakeSnapshot(ply_.mount());
+  if (auto d = comparer_.CompareSameLayers(kernel, ply2, "layers the kernel wrote, mounted by plyfs"))
+    return d;
+  if (auto d = comparer_.CompareSameLayers(kernel2, ply, "layers plyfs wrote, mounted by the kernel"))
+    return d;
+  if (auto d = comparer_.CompareTrees(kernel2, ply2, "cross-mounted")) return d;
+  return Unmount();
+}
+
+RunResult Sequence::Go() {
+  RunResult result;
+  alarm(kHangSeconds);
+  result.difference = Mount();
+  if (!result.difference) result.difference = CheckTrees("at the start");
+  if (!result.difference) result.difference = DoSteps(&result);
+  if (!result.difference) result.difference = CheckEnd();
+  if (result.difference) NameDeath(&*result.difference);
+  return result;
+}
+
+Difference Trouble(const std::string& text) {
+  return {"harness", text};
+}
+
+}  // namespace
+
+RunResult Perform(const RunPlan& plan, Masks* masks, Table* table) {
+  struct sigaction action = {};
+  action.sa_handler = OnAlarm;
+  sigaction(SIGALRM, &action, nullptr);
+  const std::string base = plan.dir + "/run";
+  Dirs first, second;
+  RunResult result;
+  test::RemoveTree(base);
+  if (mkdir(base.c_str(), 0755) < 0 || mkdir((base + "/first").c_str(), 0755) < 0 ||
+      mkdir((base + "/second").c_str(), 0755) < 0 || !MakeDirs(base + "/first", plan.world.lowers, &first) ||
+      !MakeDirs(base + "/second", plan.world.lowers, &second)) {
+    result.difference = Trouble(base + ": " + strerror(errno));
+    return result;
+  }
+  const World world = MakeWorld(plan.world);
+  std::string error = WriteWorld(world, plan.dropped, first);
+  if (error.empty()) error = WriteWorld(world, plan.dropped, second);
+  if (!error.empty()) {
+    result.difference = Trouble(error);
+    return result;
+  }
+  result = Sequence(plan, first, second, base + "/log", masks, table).Go();
+  if (result.difference && test::Exists(base + "/log")) {
+    const std::string log = test::Read(base + "/log");
+    if (!log.empty()) result.difference->text += "\nthe program's log:\n" + log;
+  }
+  if (!plan.keep) test::RemoveTree(base);
+  return result;
+}
+
+}  // namespace plyfs::diff

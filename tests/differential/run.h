@@ -1,0 +1,40 @@
+// Run: one world, one sequence of steps, both sides, to the first difference or the end.
+//
+// One thread, root.  Everything a run makes is below `dir` and is gone when it returns, unless `keep`.
+#ifndef PLYFS_TESTS_DIFFERENTIAL_RUN_H_
+#define PLYFS_TESTS_DIFFERENTIAL_RUN_H_
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/differential/compare.h"
+#include "tests/differential/mounter.h"
+#include "tests/differential/table.h"
+#include "tests/differential/world.h"
+
+namespace plyfs::diff {
+
+struct RunPlan {
+  WorldPlan world;           // its seed is the run's
+  std::set<size_t> dropped;  // world entries left out
+  bool redirect = false;
+  size_t steps = 400;                      // drawn from the seed, unless
+  std::optional<std::vector<Step>> fixed;  // these are given
+  Against against;
+  std::string dir;
+  bool keep = false;
+};
+
+struct RunResult {
+  std::optional<Difference> difference;
+  // Those performed, the one that differed last.
+  std::vector<Step> steps;
+};
+
+RunResult Perform(const RunPlan& plan, Masks* masks, Table* table);
+
+}  // namespace plyfs::diff
+
+#endif  // PLYFS_TESTS_DIFFERENTIAL_RUN_H_

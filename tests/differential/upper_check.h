@@ -1,0 +1,46 @@
+// UpperCheck: what both sides left in their upper and work directories, compared by Z2: types, names, data,
+// modes, owners, whiteouts, opaque, redirects, escaped names, and origins by the lower object they decode to.
+// Left out as Z2 has it: link counts and attributes of whiteouts, ctimes, uuid, impure.
+//
+// Owned by a run, made before the first mount; one thread, root, both sides unmounted when Compare is called.
+#ifndef PLYFS_TESTS_DIFFERENTIAL_UPPER_CHECK_H_
+#define PLYFS_TESTS_DIFFERENTIAL_UPPER_CHECK_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "tests/differential/compare.h"
+#include "tests/differential/world.h"
+
+namespace plyfs::diff {
+
+class UpperCheck {
+ public:
+  UpperCheck(const Dirs& first, const Dirs& second, Masks* masks, int64_t run_start);
+
+  std::optional<Difference> Compare() const;
+
+ private:
+  struct Side {
+    const Dirs* dirs;
+    std::map<uint64_t, std::string> lower_names;  // inode number to "l2/a/b", the least of its names
+    std::set<uint64_t> handmade;                  // inode numbers in the upper before the first mount
+  };
+  using Maybe = std::optional<Difference>;
+  static Side Describe(const Dirs& dirs);
+  static std::string OriginText(const Side& side, const std::string& value);
+  static Maybe CheckWork(const Dirs& dirs);
+  Maybe CompareNodes(const std::string& path, const Node& a, const Node& b) const;
+  Maybe CompareOrigins(const std::string& path, const Node& a, const Node& b) const;
+
+  const Side first_, second_;
+  Masks* const masks_;
+  const int64_t run_start_;
+};
+
+}  // namespace plyfs::diff
+
+#endif  // PLYFS_TESTS_DIFFERENTIAL_UPPER_CHECK_H_

@@ -1,0 +1,248 @@
+#include "tests/mount/live_mount.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+
+#include "tests/mount/files.h"
+
+extern char** environ;  // NOLINT: POSIX's name
+
+namespace plyfs::test {
+namespace {
+
+constexpr int kLiveTimeoutMs = 20000;
+constexpr int kEndTimeoutMs = 20000;
+// Above this many lowers the option string nears what one argument can hold (drop-in.md 1.5).
+constexpr size_t kLowersInArgument = 200;
+
+void SleepMs(int ms) {
+  timespec ts{ms / 1000, ms % 1000 * 1000000L};
+  nanosleep(&ts, nullptr);
+}
+
+// M2, M3: backslash before what would end the path.
+std::string Escape(const std::string& path, bool colon_too) {
+  std::string out;
+  for (char c : path) {
+    if (c == '\\' || c == ',' || (colon_too && c == ':')) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+std::vector<std::string> SplitOptions(const std::string& options) {
+  std::vector<std::string> out;
+  for (size_t at = 0; at < options.size();) {
+    size_t end = std::min(options.find(',', at), options.size());
+    if (end > at) out.push_back(options.substr(at, end - at));
+    at = end + 1;
+  }
+  return out;
+}
+
+std::string OptionString(const MountPlan& plan, const std::string& log_path) {
+  std::string lowers;
+  if (plan.lowers.size() > kLowersInArgument) {
+    std::string list = log_path + ".lowers";
+    std::string lines;
+    for (const std::string& lower : plan.lowers) lines += lower + "\n";
+    Write(list, lines);
+    lowers = "@" + list;
+  } else {
+    for (const std::string& lower : plan.lowers) {
+      if (!lowers.empty()) lowers += ':';
+      lowers += Escape(lower, true);
+    }
+  }
+  std::string options = "lowerdir=" + lowers;
+  if (!plan.upper.empty()) {
+    options += ",upperdir=" + Escape(plan.upper, false) + ",workdir=" + Escape(plan.work, false);
+  }
+  if (!plan.options.empty()) options += "," + plan.options;
+  return options;
+}
+
+std::string Describe(const std::string& what, int error) {
+  return what + ": " + strerror(error);
+}
+
+// The kernel's own words about a refused option, if it left any.
+std::string ContextMessage(int fs) {
+  char line[512];
+  ssize_t n = read(fs, line, sizeof line - 1);
+  return n > 2 ? " (" + std::string(line, static_cast<size_t>(n)) + ")" : "";
+}
+
+bool Configure(int fs, const std::string& key, const std::string& value, std::string* error) {
+  if (fsconfig(fs, FSCONFIG_SET_STRING, key.c_str(), value.c_str(), 0) == 0) return true;
+  *error = Describe("overlay " + key + "=" + value, errno) + ContextMessage(fs);
+  return false;
+}
+
+bool ConfigureAll(int fs, const MountPlan& plan, std::string* error) {
+  // A layer a call: one string is limited to 255 bytes and the old interface to one page (M6, M8).
+  for (const std::string& lower : plan.lowers) {
+    if (!Configure(fs, "lowerdir+", lower, error)) return false;
+  }
+  if (!plan.upper.empty() && (!Configure(fs, "upperdir", Escape(plan.upper, false), error) ||
+                              !Configure(fs, "workdir", Escape(plan.work, false), error))) {
+    return false;
+  }
+  for (const std::string& option : SplitOptions(plan.options)) {
+    size_t equals = option.find('=');
+    if (equals != std::string::npos) {
+      if (!Configure(fs, option.substr(0, equals), option.substr(equals + 1), error)) return false;
+    } else if (fsconfig(fs, FSCONFIG_SET_FLAG, option.c_str(), nullptr, 0) < 0) {
+      *error = Describe("overlay " + option, errno) + ContextMessage(fs);
+      return false;
+    }
+  }
+  return true;
+}
+
+pid_t Spawn(const std::string& program, const std::string& options, const std::string& mountpoint,
+            const std::string& log_path, const std::vector<std::string>& environment) {
+  std::vector<char*> env;
+  for (const std::string& line : environment) env.push_back(const_cast<char*>(line.c_str()));
+  for (char** e = environ; *e != nullptr; ++e) env.push_back(*e);
+  env.push_back(nullptr);
+  const char* argv[] = {program.c_str(), "-f", "-o", options.c_str(), mountpoint.c_str(), nullptr};
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, 1, log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
+  posix_spawn_file_actions_adddup2(&actions, 1, 2);
+  pid_t pid = 0;
+  int error = posix_spawn(&pid, program.c_str(), &actions, nullptr, const_cast<char**>(argv), env.data());
+  posix_spawn_file_actions_destroy(&actions);
+  errno = error;
+  return error == 0 ? pid : -1;
+}
+
+std::string StatusText(int status) {
+  if (WIFEXITED(status)) return "exit status " + std::to_string(WEXITSTATUS(status));
+  return "killed by signal " + std::to_string(WTERMSIG(status));
+}
+
+}  // namespace
+
+LiveMount::LiveMount(std::string mountpoint, pid_t daemon, std::string log_path)
+    : mountpoint_(std::move(mountpoint)), daemon_(daemon), log_path_(std::move(log_path)) {}
+
+std::unique_ptr<LiveMount> LiveMount::Kernel(const MountPlan& plan, std::string* error) {
+  int fs = fsopen("overlay", FSOPEN_CLOEXEC);
+  if (fs < 0) {
+    *error = Describe("fsopen overlay", errno);
+    return nullptr;
+  }
+  int mount = -1;
+  if (ConfigureAll(fs, plan, error)) {
+    if (fsconfig(fs, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0 ||
+        (mount = fsmount(fs, FSMOUNT_CLOEXEC, 0)) < 0 ||
+        move_mount(mount, "", AT_FDCWD, plan.mountpoint.c_str(), MOVE_MOUNT_F_EMPTY_PATH) < 0) {
+      *error = Describe("mount overlay on " + plan.mountpoint, errno) + ContextMessage(fs);
+      if (mount >= 0) close(mount);
+      mount = -1;
+    }
+  }
+  close(fs);
+  if (mount < 0) return nullptr;
+  close(mount);
+  return std::unique_ptr<LiveMount>(new LiveMount(plan.mountpoint, 0, ""));
+}
+
+std::unique_ptr<LiveMount> LiveMount::Program(const std::string& program, const MountPlan& plan,
+                                              const std::string& log_path, std::string* error,
+                                              const std::vector<std::string>& environment) {
+  struct stat covered;
+  if (lstat(plan.mountpoint.c_str(), &covered) < 0) {
+    *error = Describe(plan.mountpoint, errno);
+    return nullptr;
+  }
+  pid_t pid = Spawn(program, OptionString(plan, log_path), plan.mountpoint, log_path, environment);
+  if (pid < 0) {
+    *error = Describe(program, errno);
+    return nullptr;
+  }
+  std::unique_ptr<LiveMount> live(new LiveMount(plan.mountpoint, pid, log_path));
+  if (!live->WaitUntilLive(covered.st_dev, error)) return nullptr;
+  return live;
+}
+
+bool LiveMount::WaitUntilLive(dev_t covered, std::string* error) {
+  for (int waited = 0; waited < kLiveTimeoutMs; ++waited) {
+    struct stat st;
+    if (lstat(mountpoint_.c_str(), &st) == 0 && st.st_dev != covered) return true;
+    int status = 0;
+    if (Reap(1, &status)) {
+      *error = StatusText(status) + ": " + (Exists(log_path_) ? Read(log_path_) : "");
+      return false;
+    }
+  }
+  *error = "not mounted after " + std::to_string(kLiveTimeoutMs / 1000) + " s";
+  return false;
+}
+
+bool LiveMount::Reap(int timeout_ms, int* status) {
+  for (int waited = 0;; ++waited) {
+    if (waitpid(daemon_, status, WNOHANG) == daemon_) {
+      daemon_ = 0;
+      return true;
+    }
+    if (waited >= timeout_ms) return false;
+    SleepMs(1);
+  }
+}
+
+bool LiveMount::Unmount(std::string* error) {
+  int rc = -1;
+  // A just-ended client may still be letting go of its files.
+  for (int tries = 0; tries < 200; ++tries) {
+    rc = umount2(mountpoint_.c_str(), UMOUNT_NOFOLLOW);
+    if (rc == 0 || errno != EBUSY) break;
+    SleepMs(5);
+  }
+  if (rc < 0) {
+    *error = Describe("umount " + mountpoint_, errno);
+    Kill();
+    return false;
+  }
+  mounted_ = false;
+  if (daemon_ == 0) return true;
+  int status = 0;
+  if (!Reap(kEndTimeoutMs, &status)) {
+    *error = "the program still runs " + std::to_string(kEndTimeoutMs / 1000) + " s after umount";
+    Kill();
+    return false;
+  }
+  if (status != 0) *error = StatusText(status) + ": " + Read(log_path_);
+  return status == 0;
+}
+
+void LiveMount::Kill() {
+  int status = 0;
+  if (daemon_ != 0 && !Reap(0, &status)) {
+    kill(daemon_, SIGKILL);
+    // Not before the mount is detached: a dying daemon can hang on its own mount.
+    if (mounted_) umount2(mountpoint_.c_str(), MNT_DETACH);
+    mounted_ = false;
+    Reap(kEndTimeoutMs, &status);
+  }
+  if (mounted_) umount2(mountpoint_.c_str(), MNT_DETACH);
+  mounted_ = false;
+}
+
+LiveMount::~LiveMount() {
+  if (mounted_ || daemon_ != 0) Kill();
+}
+
+}  // namespace plyfs::test
