@@ -1,6 +1,7 @@
 // plyfs_differential: plyfs against kernel overlayfs, by random sequences of operations over equal layers.
 // Exit 0: all runs agree; 1: a difference (shrunk and printed); 2: usage; 77: cannot be run here.
 #include <getopt.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -46,6 +47,18 @@ constexpr char kHelp[] =
     "  --replay FILE    perform that sequence only\n"
     "  --expect-fault F run the program with PLYFS_FAULT=F; succeed when a difference is found\n"
     "  --keep           leave the layers of the last run\n";
+
+// Set by the first ^C: the run at hand ends in order, leaving no mount behind.
+volatile sig_atomic_t g_stop = 0;
+
+void StopAfterThisRun() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { g_stop = 1; };
+  action.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
+  // A reader of our output that went away must not end us amid mounts.
+  signal(SIGPIPE, SIG_IGN);
+}
 
 std::string DefaultProgram() {
   const char* program = getenv("PLYFS_BIN");
@@ -166,6 +179,7 @@ RunPlan ShrinkRun(const RunPlan& plan, const RunResult& result) {
   small.keep = false;
   const std::string kind = result.difference->kind;
   small.fixed = Shrink<Step>(result.steps, 400, [&](const std::vector<Step>& steps) {
+    if (g_stop != 0) return false;
     RunPlan trial = small;
     trial.fixed = steps;
     const RunResult got = Perform(trial, &masks, &table);
@@ -181,6 +195,7 @@ RunPlan ShrinkRun(const RunPlan& plan, const RunResult& result) {
     return dropped;
   };
   kept = Shrink<size_t>(kept, 300, [&](const std::vector<size_t>& keep) {
+    if (g_stop != 0) return false;
     RunPlan trial = small;
     trial.dropped = without(keep);
     const RunResult got = Perform(trial, &masks, &table);
@@ -217,9 +232,9 @@ class Program {
 
   int Main() {
     if (!args_.replay.empty()) return Replay();
-    for (uint64_t i = 0; i < args_.seeds && !stopped_; ++i) {
+    for (uint64_t i = 0; i < args_.seeds && !stopped_ && g_stop == 0; ++i) {
       for (const bool redirect : {false, true}) {
-        if (args_.redirect == (redirect ? "off" : "on") || stopped_) continue;
+        if (args_.redirect == (redirect ? "off" : "on") || stopped_ || g_stop != 0) continue;
         One(args_.first_seed + i, redirect);
       }
     }
@@ -292,6 +307,7 @@ int Main(int argc, char** argv) {
     fprintf(stderr, "plyfs_differential: needs root and /dev/fuse\n");
     return 77;
   }
+  StopAfterThisRun();
   // Removed objects are held by descriptors (Pins).
   const rlimit files = {65536, 65536};
   setrlimit(RLIMIT_NOFILE, &files);

@@ -121,9 +121,14 @@ pid_t Spawn(const std::string& program, const std::string& options, const std::s
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&actions, 1, log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
   posix_spawn_file_actions_adddup2(&actions, 1, 2);
+  // A group of its own: a terminal's ^C is for the test, which then ends the program in order.
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   pid_t pid = 0;
-  int error = posix_spawn(&pid, program.c_str(), &actions, nullptr, const_cast<char**>(argv), env.data());
+  int error = posix_spawn(&pid, program.c_str(), &actions, &attributes, const_cast<char**>(argv), env.data());
   posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
   errno = error;
   return error == 0 ? pid : -1;
 }
