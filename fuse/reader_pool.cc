@@ -2,11 +2,11 @@
 
 #include <pthread.h>
 
-#include <csignal>
 #include <memory>
 
 #include "engine/base/log.h"
 #include "engine/io/sys_creds.h"
+#include "fuse/signals_blocked.h"
 
 namespace plyfs::fuse {
 namespace {
@@ -18,20 +18,6 @@ void PrepareReaderThread() {
   // Without CAP_SETPCAP there is no other identity to take on either.
   (void)sys::KeepCapabilitiesAcrossFsIds();
 }
-
-// Signals belong to the program's own thread; a reader must not be woken out of a layer's system call.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
 
 }  // namespace
 
@@ -119,12 +105,10 @@ void ReaderPool::BeforeBlocking() {
   if (!started) LogOnce(complained_, "fuse: cannot start another reader; requests may wait for each other");
 }
 
+// The leaver is not counted as idle, so enough stay behind, however many leave at once.
 bool ReaderPool::MayLeave() {
-  if (idle_.load(std::memory_order_relaxed) < limits_.at_rest) return false;
-  if (CoarseMs() - last_short_ms_.load(std::memory_order_relaxed) < kLingerMs) return false;
-  // One may leave at a time; the next has to find the surplus again.
-  MutexLock lock(mu_);
-  return total_ > limits_.at_rest && idle_.load() >= limits_.at_rest;
+  return idle_.load(std::memory_order_relaxed) >= limits_.at_rest &&
+         CoarseMs() - last_short_ms_.load(std::memory_order_relaxed) >= kLingerMs;
 }
 
 void ReaderPool::Ended(int error) {

@@ -39,6 +39,8 @@ constexpr std::array<OpFacts, static_cast<size_t>(Op::kCount)> kOps = {{
     {Op::kListXattr, "listxattr"},
     {Op::kSetXattr, "setxattr", true},
     {Op::kRemoveXattr, "removexattr", true},
+    // Whether the four younger calls may be used, asked after one of the four above.
+    {Op::kXattrAt, "xattrat", false, ENOSYS},
     {Op::kRead, "read"},
     {Op::kWrite, "write", true},
     {Op::kTruncate, "truncate", true},
@@ -52,7 +54,7 @@ constexpr std::array<OpFacts, static_cast<size_t>(Op::kCount)> kOps = {{
     {Op::kSetFlags, "setflags", true},
     {Op::kChown, "chown", true},
     {Op::kChmod, "chmod", true},
-    // Answered before Op::kChmod is asked, so that a plan counts one change for one chmod.
+    // Whether the younger call may be used; Op::kChmod is asked for either.
     {Op::kFchmodat2, "fchmodat2", false, ENOSYS},
     {Op::kUtimens, "utimens", true},
     {Op::kNameToHandle, "name_to_handle"},

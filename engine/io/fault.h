@@ -42,6 +42,7 @@ enum class Op : uint8_t {
   kListXattr,
   kSetXattr,
   kRemoveXattr,
+  kXattrAt,
   kRead,
   kWrite,
   kTruncate,

@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
+
 #include "engine/io/sys_call.h"
 
 namespace plyfs::sys {
@@ -24,59 +26,85 @@ gid_t CallSetFsGid(gid_t gid) {
   return static_cast<gid_t>(::syscall(SYS_setfsgid, gid));
 }
 
-struct FsIds {
-  uid_t uid = CallSetFsUid(kNoId);
-  gid_t gid = CallSetFsGid(kNoId);
-};
+std::atomic<bool> go_back_at_once{false};
 
-FsIds& ThreadFsIds() {
-  thread_local FsIds ids;
+using creds_internal::FsIds;
+using creds_internal::ThreadIds;
+
+void Become(ThreadIds& ids, FsIds whom) {
+  if (ids.actual.gid != whom.gid) {
+    CallSetFsGid(whom.gid);
+    ids.actual.gid = CallSetFsGid(kNoId);
+  }
+  if (ids.actual.uid != whom.uid) {
+    CallSetFsUid(whom.uid);
+    ids.actual.uid = CallSetFsUid(kNoId);
+  }
+}
+
+ThreadIds& KnownIds() {
+  ThreadIds& ids = creds_internal::thread_ids;
+  if (!ids.known) {
+    ids.actual = {CallSetFsUid(kNoId), CallSetFsGid(kNoId)};
+    ids.wanted = {::geteuid(), ::getegid()};
+    ids.keeps_caps = KeepCapabilitiesAcrossFsIds().ok();
+    ids.known = true;
+  }
   return ids;
-}
-
-bool BecomeUid(uid_t uid) {
-  FsIds& now = ThreadFsIds();
-  if (now.uid == uid) return true;
-  CallSetFsUid(uid);
-  now.uid = CallSetFsUid(kNoId);
-  return now.uid == uid;
-}
-
-bool BecomeGid(gid_t gid) {
-  FsIds& now = ThreadFsIds();
-  if (now.gid == gid) return true;
-  CallSetFsGid(gid);
-  now.gid = CallSetFsGid(kNoId);
-  return now.gid == gid;
 }
 
 }  // namespace
 
-Status KeepCapabilitiesAcrossFsIds() {
-  return Do(Op::kFsIds, [] {
-    int bits = ::prctl(PR_GET_SECUREBITS);
-    if (bits < 0 || (bits & SECBIT_NO_SETUID_FIXUP) != 0) return bits;
-    return ::prctl(PR_SET_SECUREBITS, bits | SECBIT_NO_SETUID_FIXUP);
-  });
+namespace creds_internal {
+
+thread_local constinit ThreadIds thread_ids;
+
+void Settle() {
+  ThreadIds& ids = KnownIds();
+  Become(ids, ids.wanted);
 }
 
-ScopedFsIds::ScopedFsIds(uid_t uid, gid_t gid)
-    : uid_before_(ThreadFsIds().uid), gid_before_(ThreadFsIds().gid) {
-  if (uid == uid_before_ && gid == gid_before_) return;
-  if (int injected = FaultAt(Op::kFsIds); injected != 0) {
+}  // namespace creds_internal
+
+Status KeepCapabilitiesAcrossFsIds() {
+  int bits = ::prctl(PR_GET_SECUREBITS);
+  if (bits < 0) return LastErrno();
+  if ((bits & SECBIT_NO_SETUID_FIXUP) != 0) return OkStatus();
+  if (::prctl(PR_SET_SECUREBITS, bits | SECBIT_NO_SETUID_FIXUP) != 0) return LastErrno();
+  return OkStatus();
+}
+
+void GoBackToOwnFsIdsAtOnce() {
+  go_back_at_once.store(true, std::memory_order_relaxed);
+}
+
+ScopedFsIds::ScopedFsIds(uid_t uid, gid_t gid) {
+  ThreadIds& ids = KnownIds();
+  uid_before_ = ids.wanted.uid;
+  gid_before_ = ids.wanted.gid;
+  FsIds whom = {uid, gid};
+  if (int injected = whom == ids.wanted ? 0 : FaultAt(Op::kFsIds); injected != 0) {
     status_ = Errno(injected);
     return;
   }
-  // -1 is no id: the kernel would leave the thread as it is and the check would be blind to it.
-  if (uid != kNoId && gid != kNoId && BecomeGid(gid) && BecomeUid(uid)) return;
-  BecomeUid(uid_before_);
-  BecomeGid(gid_before_);
-  status_ = Errno(EPERM);
+  // -1 is no id: the kernel would leave the thread as it is.
+  if (uid == kNoId || gid == kNoId) {
+    status_ = Errno(EPERM);
+    return;
+  }
+  Become(ids, whom);
+  if (ids.actual == whom) {
+    ids.wanted = whom;
+  } else {
+    Become(ids, ids.wanted);
+    status_ = Errno(EPERM);
+  }
 }
 
 ScopedFsIds::~ScopedFsIds() {
-  BecomeUid(uid_before_);
-  BecomeGid(gid_before_);
+  ThreadIds& ids = creds_internal::thread_ids;
+  ids.wanted = {uid_before_, gid_before_};
+  if (!ids.keeps_caps || go_back_at_once.load(std::memory_order_relaxed)) SettleFsIds();
 }
 
 Status ThreadUmask(mode_t mask) {

@@ -11,13 +11,17 @@
 
 namespace plyfs::sys {
 
-// Makes this thread keep its capabilities when its fsuid changes (SECBIT_NO_SETUID_FIXUP).  Once a thread,
-// before its first ScopedFsIds; threads made later inherit it.  EPERM: no CAP_SETPCAP.
+// Makes this thread keep its capabilities when its fsuid changes (SECBIT_NO_SETUID_FIXUP); threads made later
+// inherit it.  A thread's first ScopedFsIds does it too.  EPERM: no CAP_SETPCAP.
 Status KeepCapabilitiesAcrossFsIds();
 
-// While it lives, what this thread makes belongs to `uid` and `gid` (N16); then the thread is again who it
-// was, so that what the program makes for itself never gets a stranger's owner.  Ids the thread already has
-// cost nothing.  Scopes nest and end in reverse order, on the thread that began them.
+// While it lives, what this thread makes belongs to `uid` and `gid` (N16).  Afterwards the thread makes
+// things as who it was before, in the end as the process (its effective ids): the calls that make something
+// see to it (SettleFsIds), so that going back, which costs 5 us, is put off until it matters, and making many
+// things for one caller costs nothing.  Ids the thread already has cost nothing either.
+//
+// With its capabilities kept a thread is allowed all other calls as before; without, it goes back at once.
+// Scopes nest and end in reverse order, on the thread that began them.
 class ScopedFsIds {
  public:
   ScopedFsIds(uid_t uid, gid_t gid);
@@ -33,6 +37,33 @@ class ScopedFsIds {
   gid_t gid_before_;
   Status status_;
 };
+
+// Where a layer's server judges by who asks (NFS, FUSE), reading as the last caller would depend on chance:
+// there every thread goes back at once.  Process-wide, before threads start.
+void GoBackToOwnFsIdsAtOnce();
+
+namespace creds_internal {
+struct FsIds {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  bool operator==(const FsIds&) const = default;
+};
+struct ThreadIds {
+  FsIds actual;
+  FsIds wanted;
+  bool known = false;
+  bool keeps_caps = false;  // whether capabilities survive a change of fsuid
+};
+extern thread_local constinit ThreadIds thread_ids;
+void Settle();
+}  // namespace creds_internal
+
+// Before a call that makes something or asks for access: be who the scope, or its end, says.
+inline void SettleFsIds() {
+  // A thread starts with the ids that its parent happened to have: unknown is not settled.
+  const creds_internal::ThreadIds& ids = creds_internal::thread_ids;
+  if (!ids.known || ids.actual != ids.wanted) creds_internal::Settle();
+}
 
 // The umask that the kernel applies to what this thread makes; parts the thread from the process's umask (and
 // cwd) at its first call.  Stays until the next call.

@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "engine/io/fault.h"
 #include "engine/io/sys_dir.h"
 #include "engine/io/sys_stat.h"
 #include "engine/io/temp_dir_for_test.h"
@@ -73,6 +74,65 @@ TEST_P(CredsTest, OtherThreadsAreNotTouched) {
   });
   EXPECT_EQ(OwnerOfNew("main"), Owner(0, 0));
   EXPECT_NE(Statx(dir_.fd(), "main")->stx_mode & 0777, 0);
+}
+
+TEST_P(CredsTest, AThreadBegunWhileItsParentPutOffGoingBackIsTheProcess) {
+  OnOwnThread([&] {
+    {
+      ScopedFsIds scope(1001, 1001);
+    }
+    OnOwnThread([&] { EXPECT_EQ(OwnerOfNew("a"), Owner(0, 0)); });
+    OnOwnThread([&] {
+      {
+        ScopedFsIds scope(1002, 1002);
+      }
+      EXPECT_EQ(OwnerOfNew("b"), Owner(0, 0));
+    });
+  });
+}
+
+TEST_P(CredsTest, EveryCallThatMakesSomethingIsAfterTheScopeTheThreadsOwn) {
+  OnOwnThread([&] {
+    {
+      ScopedFsIds scope(1001, 1001);
+    }
+    ASSERT_TRUE(MknodAt(dir_.fd(), "node", S_IFIFO | 0600, 0).ok());
+    {
+      ScopedFsIds scope(1001, 1001);
+    }
+    ASSERT_TRUE(SymlinkAt("x", dir_.fd(), "link").ok());
+    {
+      ScopedFsIds scope(1001, 1001);
+    }
+    dir_.Write("file", "");
+    {
+      ScopedFsIds scope(1001, 1001);
+    }
+    dir_.Write("moved", "");
+    {
+      ScopedFsIds scope(1001, 1001);
+    }
+    ASSERT_TRUE(RenameAt2(dir_.fd(), "moved", dir_.fd(), "there", RENAME_WHITEOUT).ok());
+    for (const char* name : {"node", "link", "file", "moved"}) {
+      EXPECT_EQ(Statx(dir_.fd(), name)->stx_uid, 0u) << name;
+    }
+    {
+      ScopedFsIds scope(1001, 1001);
+    }
+    auto nameless = OpenAt2(dir_.fd(), ".", O_TMPFILE | O_RDWR, 0600, 0);
+    ASSERT_TRUE(nameless.ok());
+    EXPECT_EQ(StatxFd(nameless->get())->stx_uid, 0u);
+  });
+}
+
+TEST_P(CredsTest, AnInjectedRefusalLeavesTheThreadAsItWas) {
+  OnOwnThread([&] {
+    auto plan = FaultPlan::Parse("setfsid=EPERM");
+    ScopedFaults faults(plan->get());
+    ScopedFsIds scope(1001, 1001);
+    EXPECT_EQ(scope.status().error(), EPERM);
+    EXPECT_EQ(OwnerOfNew("a"), Owner(0, 0));
+  });
 }
 
 TEST_P(CredsTest, IdMinusOneIsRefused) {

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "engine/io/sys_call.h"
+#include "engine/io/sys_creds.h"
 
 namespace plyfs::sys {
 namespace {
@@ -56,14 +57,17 @@ Status DirReader::Rewind(int64_t offset) {
 }
 
 Status MkdirAt(int dirfd, const char* name, mode_t mode) {
+  SettleFsIds();
   return Do(Op::kMkdir, [&] { return ::mkdirat(dirfd, name, mode); });
 }
 
 Status MknodAt(int dirfd, const char* name, mode_t mode, dev_t rdev) {
+  SettleFsIds();
   return Do(Op::kMknod, [&] { return ::mknodat(dirfd, name, mode, rdev); });
 }
 
 Status SymlinkAt(const char* target, int dirfd, const char* name) {
+  SettleFsIds();
   return Do(Op::kSymlink, [&] { return ::symlinkat(target, dirfd, name); });
 }
 
@@ -86,6 +90,8 @@ Status UnlinkAt(int dirfd, const char* name, int flags) {
 }
 
 Status RenameAt2(int from_dirfd, const char* from, int to_dirfd, const char* to, unsigned flags) {
+  // RENAME_WHITEOUT makes one.
+  if ((flags & RENAME_WHITEOUT) != 0) SettleFsIds();
   return Do(Op::kRename, [&] { return ::renameat2(from_dirfd, from, to_dirfd, to, flags); });
 }
 

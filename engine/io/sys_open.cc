@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "engine/io/sys_call.h"
+#include "engine/io/sys_creds.h"
 
 namespace plyfs::sys {
 namespace {
@@ -26,6 +27,7 @@ Result<UniqueFd> Owned(Result<int> fd) {
 }  // namespace
 
 Result<UniqueFd> OpenAt2(int dirfd, const char* path, int flags, mode_t mode, uint64_t resolve) {
+  if (Creates(flags)) SettleFsIds();
   struct open_how how = {};
   how.flags = static_cast<uint32_t>(flags) | O_CLOEXEC;
   // openat2 refuses a mode where nothing can be created (fs/open.c:build_open_flags).

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "engine/io/sys_call.h"
+#include "engine/io/sys_creds.h"
 
 namespace plyfs::sys {
 namespace {
@@ -46,6 +47,7 @@ Result<struct statfs> FStatFs(int fd) {
 }
 
 Status Access(int dirfd, const char* name, int mode) {
+  SettleFsIds();
   int flags = AT_EACCESS | (*name == '\0' ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW);
   // The raw call: glibc answers for AT_EACCESS itself where it thinks it can.
   return Do(Op::kAccess,

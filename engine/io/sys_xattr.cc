@@ -1,8 +1,14 @@
 #include "engine/io/sys_xattr.h"
 
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <memory>
 
 #include "engine/io/sys_call.h"
@@ -29,11 +35,66 @@ Result<size_t> Length(Result<ssize_t> result) {
   return static_cast<size_t>(*result);
 }
 
+// The calls by directory and name of Linux 6.13, without glibc's help (include/uapi/linux/xattr.h).  They
+// refuse O_PATH descriptors with an empty name (fs/xattr.c:path_getxattrat uses fdget), but save most of the
+// walk through /proc: 2 us for a directory (its "."), 4 for the rest (by an open /proc/self/fd), against 6.
+struct XattrArgs {
+  alignas(8) uint64_t value = 0;
+  uint32_t size = 0;
+  uint32_t flags = 0;
+};
+enum : long { kSetXattrAt = 463, kGetXattrAt = 464, kListXattrAt = 465, kRemoveXattrAt = 466 };
+
+ssize_t GetAt(int dirfd, const char* path, const char* name, void* buffer, size_t size) {
+  XattrArgs args = {reinterpret_cast<uint64_t>(buffer), static_cast<uint32_t>(size), 0};
+  return ::syscall(kGetXattrAt, dirfd, path, 0, name, &args, sizeof args);
+}
+
+// Asked once: seccomp may answer an unknown call with EPERM, which later could not be told from a real one.
+bool HaveXattrAt() {
+  static const bool have =
+      GetAt(AT_FDCWD, "/", "user.plyfs.probe", nullptr, 0) >= 0 || (errno != ENOSYS && errno != EPERM);
+  return have;
+}
+
+// An open /proc/self/fd, or -1.  "self" is settled when it is opened, so a child opens its own.
+std::atomic<int> proc_fd{-1};
+
+int ProcFd() {
+  int fd = proc_fd.load(std::memory_order_acquire);
+  if (fd >= 0) return fd;
+  static const int forget_in_child = ::pthread_atfork(nullptr, nullptr, [] { proc_fd.store(-1); });
+  if (forget_in_child != 0) return -1;
+  int opened = ::open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (opened < 0 || proc_fd.compare_exchange_strong(fd, opened, std::memory_order_acq_rel)) return opened;
+  ::close(opened);
+  return fd;
+}
+
+// Acts on what `fd` holds, by at(dirfd, path) where the kernel has such calls, else by plain(path).
+template <typename At, typename Plain>
+auto OnObject(int fd, At at, Plain plain) -> decltype(plain("")) {
+  if (FaultAt(Op::kXattrAt) == 0 && HaveXattrAt()) {
+    auto result = at(fd, ".");
+    // Not a directory, or one that may not be searched, which /proc does not mind.
+    if (result >= 0 || (errno != ENOTDIR && errno != EACCES)) return result;
+    if (int proc = ProcFd(); proc >= 0) {
+      char number[16];
+      *std::to_chars(number, number + sizeof number - 1, fd).ptr = '\0';
+      return at(proc, number);
+    }
+  }
+  return plain(FdPath(fd).c_str());
+}
+
 }  // namespace
 
 Result<size_t> GetXattr(int fd, const char* name, void* buffer, size_t size) {
-  FdPath path(fd);
-  return Length(Call(Op::kGetXattr, [&] { return ::getxattr(path.c_str(), name, buffer, size); }));
+  return Length(Call(Op::kGetXattr, [&] {
+    return OnObject(
+        fd, [&](int dirfd, const char* path) { return GetAt(dirfd, path, name, buffer, size); },
+        [&](const char* path) { return ::getxattr(path, name, buffer, size); });
+  }));
 }
 
 Result<size_t> FGetXattr(int fd, const char* name, void* buffer, size_t size) {
@@ -49,8 +110,16 @@ Result<std::string> FGetXattr(int fd, const char* name) {
 }
 
 Status SetXattr(int fd, const char* name, std::string_view value, int flags) {
-  FdPath path(fd);
-  return Do(Op::kSetXattr, [&] { return ::setxattr(path.c_str(), name, value.data(), value.size(), flags); });
+  XattrArgs args = {reinterpret_cast<uint64_t>(value.data()), static_cast<uint32_t>(value.size()),
+                    static_cast<uint32_t>(flags)};
+  return Do(Op::kSetXattr, [&] {
+    return OnObject(
+        fd,
+        [&](int dirfd, const char* path) {
+          return static_cast<int>(::syscall(kSetXattrAt, dirfd, path, 0, name, &args, sizeof args));
+        },
+        [&](const char* path) { return ::setxattr(path, name, value.data(), value.size(), flags); });
+  });
 }
 
 Status FSetXattr(int fd, const char* name, std::string_view value, int flags) {
@@ -58,8 +127,14 @@ Status FSetXattr(int fd, const char* name, std::string_view value, int flags) {
 }
 
 Status RemoveXattr(int fd, const char* name) {
-  FdPath path(fd);
-  return Do(Op::kRemoveXattr, [&] { return ::removexattr(path.c_str(), name); });
+  return Do(Op::kRemoveXattr, [&] {
+    return OnObject(
+        fd,
+        [&](int dirfd, const char* path) {
+          return static_cast<int>(::syscall(kRemoveXattrAt, dirfd, path, 0, name));
+        },
+        [&](const char* path) { return ::removexattr(path, name); });
+  });
 }
 
 Status FRemoveXattr(int fd, const char* name) {
@@ -67,9 +142,15 @@ Status FRemoveXattr(int fd, const char* name) {
 }
 
 Result<std::string> ListXattr(int fd) {
-  FdPath path(fd);
   return ReadAll([&](char* buffer, size_t size) {
-    return Length(Call(Op::kListXattr, [&] { return ::listxattr(path.c_str(), buffer, size); }));
+    return Length(Call(Op::kListXattr, [&] {
+      return OnObject(
+          fd,
+          [&](int dirfd, const char* path) {
+            return static_cast<ssize_t>(::syscall(kListXattrAt, dirfd, path, 0, buffer, size));
+          },
+          [&](const char* path) { return ::listxattr(path, buffer, size); });
+    }));
   });
 }
 

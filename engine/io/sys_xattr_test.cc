@@ -1,9 +1,15 @@
 #include "engine/io/sys_xattr.h"
 
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 
+#include <memory>
 #include <set>
+#include <string>
+#include <tuple>
 
+#include "engine/io/fault.h"
 #include "engine/io/sys_dir.h"
 #include "engine/io/temp_dir_for_test.h"
 
@@ -19,8 +25,16 @@ std::set<std::string> Names(const std::string& list) {
   return names;
 }
 
-using XattrTest = OnEachFs;
-PLYFS_ON_EACH_FS(XattrTest);
+// On each filesystem, on this kernel and as on one without the calls by directory and name.
+class XattrTest : public ::testing::TestWithParam<std::tuple<const char*, const char*>> {
+ protected:
+  TempDir dir_{std::get<0>(GetParam())};
+  std::unique_ptr<FaultPlan> plan_ = *FaultPlan::Parse(std::get<1>(GetParam()));
+  ScopedFaults faults_{plan_.get()};
+};
+INSTANTIATE_TEST_SUITE_P(Each, XattrTest,
+                         ::testing::Combine(::testing::Values("/tmp", "/dev/shm"),
+                                            ::testing::Values("", "linux6.1")));
 
 TEST_P(XattrTest, PathAndRealDescriptorsSeeTheSame) {
   UniqueFd real = dir_.Write("f", "");
@@ -69,6 +83,40 @@ TEST_P(XattrTest, SymlinkDescriptorActsOnTheSymlinkItself) {
   EXPECT_EQ(FGetXattr(target.get(), "trusted.on").error(), ENODATA);
   EXPECT_EQ(SetXattr(link.get(), "user.on", "x").error(), EPERM);
   EXPECT_TRUE(RemoveXattr(link.get(), "trusted.on").ok());
+}
+
+TEST_P(XattrTest, DirectoriesAndDevicesByPathDescriptor) {
+  ASSERT_TRUE(MkdirAt(dir_.fd(), "d", 0700).ok());
+  ASSERT_TRUE(MknodAt(dir_.fd(), "c", S_IFCHR, 0).ok());
+  for (const char* name : {"d", "c"}) {
+    UniqueFd path = dir_.Open(name, O_PATH);
+    ASSERT_TRUE(SetXattr(path.get(), "trusted.overlay.opaque", "y", XATTR_CREATE).ok());
+    EXPECT_EQ(SetXattr(path.get(), "trusted.overlay.opaque", "y", XATTR_CREATE).error(), EEXIST);
+    EXPECT_EQ(*GetXattr(path.get(), "trusted.overlay.opaque"), "y");
+    EXPECT_EQ(Names(*ListXattr(path.get())), std::set<std::string>{"trusted.overlay.opaque"});
+    EXPECT_TRUE(RemoveXattr(path.get(), "trusted.overlay.opaque").ok());
+    EXPECT_EQ(RemoveXattr(path.get(), "trusted.overlay.opaque").error(), ENODATA);
+  }
+}
+
+TEST_P(XattrTest, AChildDoesNotUseItsParentsDescriptors) {
+  UniqueFd file = dir_.Write("f", "");
+  UniqueFd path = dir_.Open("f", O_PATH);
+  ASSERT_TRUE(SetXattr(path.get(), "trusted.who", "f").ok());
+  pid_t child = ::fork();
+  if (child == 0) {
+    // The same number, another file.
+    UniqueFd other(::openat(dir_.fd(), "g", O_RDWR | O_CREAT, 0600));
+    UniqueFd other_path = dir_.Open("g", O_PATH);
+    ::dup2(other_path.get(), path.get());
+    ::_exit(SetXattr(path.get(), "trusted.who", "g").ok() && *FGetXattr(other.get(), "trusted.who") == "g"
+                ? 0
+                : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(*FGetXattr(file.get(), "trusted.who"), "f");
 }
 
 }  // namespace

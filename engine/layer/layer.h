@@ -17,6 +17,7 @@
 #include "engine/base/result.h"
 #include "engine/format/anchor.h"
 #include "engine/format/origin.h"
+#include "engine/io/batch.h"
 #include "engine/io/unique_fd.h"
 
 namespace plyfs {
@@ -36,6 +37,8 @@ class Layer {
   uint64_t subvolume() const { return subvolume_; }
   // On a network or FUSE filesystem: a call may take long or never return.
   bool slow() const { return slow_; }
+  // How quickly the filesystem answers, shared by its layers; set by LayerStack.
+  FsPace* pace() const { return pace_; }
   uint32_t name_max() const { return name_max_; }
 
   // O_PATH descriptor of the root; lives as long as the layer.
@@ -50,6 +53,7 @@ class Layer {
   Result<UniqueFd> OpenAt(const std::string& path, int flags) const;
 
  private:
+  friend class LayerStack;
   Layer(LayerId id, std::string path) : id_(id), path_(std::move(path)) {}
   Status UncoverSubmounts() const;
 
@@ -59,6 +63,7 @@ class Layer {
   FsUuid uuid_{};
   uint64_t subvolume_ = 0;
   bool slow_ = false;
+  FsPace* pace_ = nullptr;
   uint32_t name_max_ = 255;
   UniqueFd opened_;
   mutable std::atomic<int> root_{-1};

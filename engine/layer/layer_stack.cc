@@ -69,6 +69,9 @@ void LayerStack::NumberFilesystems() {
     auto [it, fresh] = fs_index_.emplace(lower->device(), filesystems_.size());
     // Two devices of one filesystem are two subvolumes of it (btrfs): number spaces of their own.
     if (fresh) filesystems_.push_back(FsKey{lower->uuid(), lower->subvolume()});
+    std::unique_ptr<FsPace>& pace = paces_[lower->device()];
+    if (!pace) pace = std::make_unique<FsPace>(lower->slow());
+    lower->pace_ = pace.get();
   }
 }
 

@@ -50,6 +50,7 @@ class LayerStack {
   LayerId lower_count_ = 0;
   std::vector<FsKey> filesystems_;
   absl::flat_hash_map<uint64_t, size_t> fs_index_;
+  absl::flat_hash_map<uint64_t, std::unique_ptr<FsPace>> paces_;  // by device
 };
 
 }  // namespace plyfs

@@ -2,6 +2,9 @@
 
 #include <fcntl.h>
 
+#include <deque>
+
+#include "engine/io/batch.h"
 #include "engine/io/sys_open.h"
 #include "engine/io/sys_stat.h"
 #include "engine/layer/object.h"
@@ -18,15 +21,27 @@ struct Examined {
   Finding finding;
 };
 
-Result<Examined> Examine(const ProbeContext& context, const MergeFold& fold, Result<UniqueFd> opened) {
+// `opened` has been opened O_PATH and examined by stat, or says why not.
+Result<Examined> Examine(const ProbeContext& context, const MergeFold& fold, ProbeOutcome opened) {
   Examined e;
-  if (IsNotHere(opened.error())) return e;
-  if (!opened.ok()) return opened.status();
-  e.fd = *std::move(opened);
-  PLY_TRY(e.st, sys::StatxFd(e.fd.get()));
+  if (IsNotHere(opened.error)) return e;
+  if (opened.error != 0) return Errno(opened.error);
+  e.fd = std::move(opened.fd);
+  e.st = opened.st;
   e.finding.found = FoundOf(e.st);
   PLY_CHECK(context.records.Read(e.fd.get(), fold.Wanted(e.finding.found), &e.finding));
   return e;
+}
+
+ProbeOutcome OutcomeOf(Result<UniqueFd> opened) {
+  ProbeOutcome outcome{};
+  outcome.error = opened.error();
+  if (!opened.ok()) return outcome;
+  outcome.fd = *std::move(opened);
+  Result<struct statx> st = sys::StatxFd(outcome.fd.get());
+  outcome.error = st.error();
+  if (st.ok()) outcome.st = *st;
+  return outcome;
 }
 
 class Prober {
@@ -37,7 +52,7 @@ class Prober {
     PLY_CHECK(fold_.BeginLayer(kUpper, last));
     std::string component(fold_.component());
     PLY_TRY(Examined e,
-            Examine(context_, fold_, sys::OpenBeneath(upper_dir, component.c_str(), O_PATH)));
+            Examine(context_, fold_, OutcomeOf(sys::OpenBeneath(upper_dir, component.c_str(), O_PATH))));
     PLY_TRY(FoldStep step, fold_.Add(e.finding));
     if (step.role != Role::kTop) return OkStatus();
     out_.upper = true;
@@ -52,8 +67,8 @@ class Prober {
   // Goes through `members` and, once a redirect is absolute, through all layers below.
   Status AskLowers(const std::vector<LowerMember>& members) {
     size_t i = 0;
-    for (; !fold_.done() && !fold_.absolute() && i < members.size(); ++i) {
-      PLY_CHECK(AskMember(members[i], i + 1 == members.size()));
+    while (!fold_.done() && !fold_.absolute() && i < members.size()) {
+      PLY_TRY(i, AskMembers(members, i));
     }
     if (fold_.done() || !fold_.absolute()) return OkStatus();
     LayerId from = i == 0 ? 0 : members[i - 1].layer + 1;
@@ -71,11 +86,40 @@ class Prober {
   }
 
  private:
-  Status AskMember(const LowerMember& member, bool last) {
+  // Asks the members from `first` on for the present component, until the answer is settled or a redirect
+  // changes it for those below.  Gives the first member not asked.
+  Result<size_t> AskMembers(const std::vector<LowerMember>& members, size_t first) {
+    const std::string component(fold_.component());
+    std::vector<LowerPath> paths;
+    std::deque<std::string> texts;  // addresses must last
+    std::vector<Probe> probes;
+    probes.reserve(members.size() - first);
+    for (size_t i = first; i < members.size(); ++i) {
+      if (paths.empty() || !(members[i].path == members[i - 1].path)) {
+        paths.push_back(members[i].path.Child(component));
+        texts.push_back(paths.back().ToString());
+      }
+      const Layer& layer = context_.stack.lower(members[i].layer);
+      probes.push_back(Probe{static_cast<uint32_t>(paths.size() - 1), layer.root(), texts.back().c_str(),
+                             layer.pace()});
+    }
+    ProbeBatch batch(probes, ProbeQuestion{/*open=*/true, O_PATH, /*stat=*/true}, context_.rings);
+    ProbeOutcome outcome{};
+    size_t i = first;
+    while (!fold_.done() && !fold_.absolute() && fold_.component() == component && batch.Next(&outcome)) {
+      const LowerPath& path = paths[outcome.index];
+      PLY_CHECK(TakeMember(members[i], path, std::move(outcome), i + 1 == members.size()));
+      outcome = ProbeOutcome{};
+      ++i;
+    }
+    return i;
+  }
+
+  Status TakeMember(const LowerMember& member, const LowerPath& path, ProbeOutcome outcome, bool last) {
     PLY_CHECK(fold_.BeginLayer(member.layer, last));
-    LowerPath path = ChildPath(member.path);
-    PLY_TRY(Examined e,
-            Examine(context_, fold_, context_.stack.lower(member.layer).OpenAt(path, O_PATH)));
+    // Something is mounted on the name: the layer knows how to look beneath (M10).
+    if (outcome.error == EXDEV) outcome = OutcomeOf(context_.stack.lower(member.layer).OpenAt(path, O_PATH));
+    PLY_TRY(Examined e, Examine(context_, fold_, std::move(outcome)));
     PLY_TRY(FoldStep step, fold_.Add(e.finding));
     Keep(step.role, member.layer, path, e.st);
     return OkStatus();
@@ -86,7 +130,7 @@ class Prober {
     LowerPath path;
     for (;;) {
       path = path.Child(fold_.component());
-      PLY_TRY(Examined e, Examine(context_, fold_, context_.stack.lower(id).OpenAt(path, O_PATH)));
+      PLY_TRY(Examined e, Examine(context_, fold_, OutcomeOf(context_.stack.lower(id).OpenAt(path, O_PATH))));
       PLY_TRY(FoldStep step, fold_.Add(e.finding));
       Keep(step.role, id, path, e.st);
       if (!step.descend) return OkStatus();
@@ -116,20 +160,9 @@ class Prober {
     }
   }
 
-  // Members mostly share their parent's path: one child path then serves all.
-  LowerPath ChildPath(const LowerPath& parent) {
-    std::string_view component = fold_.component();
-    if (child_.is_root() || !(child_parent_ == parent) || child_.last() != component) {
-      child_parent_ = parent;
-      child_ = parent.Child(component);
-    }
-    return child_;
-  }
-
   const ProbeContext& context_;
   MergeFold fold_;
   Probed out_;
-  LowerPath child_parent_, child_;
 };
 
 }  // namespace

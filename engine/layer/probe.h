@@ -13,6 +13,7 @@
 #include "engine/base/name.h"
 #include "engine/format/anchor.h"
 #include "engine/format/merge_rule.h"
+#include "engine/io/ring.h"
 #include "engine/layer/layer_stack.h"
 #include "engine/layer/records.h"
 
@@ -44,6 +45,7 @@ struct ProbeContext {
   const LayerStack& stack;
   const Records& records;
   const MergeRules& rules;
+  RingPool* rings;  // null: none
 };
 
 // `upper_dir` is a descriptor of the parent directory in upper, or -1.  `members` are the parent's lower members.

@@ -2,10 +2,12 @@
 #include "engine/ops/ops.h"
 #include "engine/ops/resolve.h"
 #include "engine/ops/stat_inode.h"
+#include "engine/ops/warm.h"
 
 namespace plyfs::ops {
 
 Result<Entry> Lookup(Parts& parts, NodeId parent, Name name) {
+  if (auto known = warm::Lookup(parts.tree, parent, name)) return *known;
   PLY_TRY(InodeRef dir, FindDir(parts, parent));
   // An object that went away by hand between being found and being asked is looked for once more.
   for (int attempt = 0;; ++attempt) {

@@ -51,7 +51,7 @@ struct Parts {
   Exclusion listings;     // loads of listings, by nodeid; names are loaded while one is held
 
   bool writable() const { return config.writable(); }
-  ProbeContext probe_context() const { return ProbeContext{*stack, records, rules}; }
+  ProbeContext probe_context() const { return ProbeContext{*stack, records, rules, rings.get()}; }
 };
 
 }  // namespace plyfs

@@ -1,0 +1,13 @@
+#include "engine/ops/warm.h"
+
+namespace plyfs::warm {
+
+std::optional<Result<AttrReply>> GetAttr(Tree& tree, NodeId node) {
+  InodeRef inode = tree.inodes.Find(node);
+  if (!inode) return Result<AttrReply>(Errno(ESTALE));
+  std::optional<Attr> attr = inode->CachedAttr();
+  if (!attr) return std::nullopt;
+  return Result<AttrReply>(AttrReply{*attr, tree.ttl_s.load(std::memory_order_relaxed)});
+}
+
+}  // namespace plyfs::warm

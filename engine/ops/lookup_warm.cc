@@ -1,0 +1,18 @@
+#include "engine/ops/warm.h"
+
+namespace plyfs::warm {
+
+std::optional<Result<Entry>> Lookup(Tree& tree, NodeId parent, Name name) {
+  uint32_t ttl = tree.ttl_s.load(std::memory_order_relaxed);
+  DentryCache::Found found = tree.dentries.Find(parent, name);
+  if (found.state == DentryCache::State::kAbsent) return Result<Entry>(Entry{0, Attr(), ttl, ttl});
+  if (found.state != DentryCache::State::kPresent) return std::nullopt;
+  InodeRef inode = tree.inodes.Find(found.node);
+  if (!inode) return std::nullopt;
+  std::optional<Attr> attr = inode->CachedAttr();
+  if (!attr) return std::nullopt;
+  tree.inodes.AddLookup(*inode);
+  return Result<Entry>(Entry{inode->id(), *attr, ttl, ttl});
+}
+
+}  // namespace plyfs::warm

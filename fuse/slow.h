@@ -1,0 +1,49 @@
+// SlowWatch: tells of requests that hang, and lets dying clients go.
+//
+// Owned by Session.  One thread that ticks once a second while anything is being executed and sleeps
+// otherwise; a request costs it one read of a flag.
+#ifndef PLYFS_FUSE_SLOW_H_
+#define PLYFS_FUSE_SLOW_H_
+
+#include <atomic>
+#include <string>
+#include <thread>
+
+#include "engine/base/mutex.h"
+#include "fuse/in_flight.h"
+
+namespace plyfs::fuse {
+
+class SlowWatch {
+ public:
+  explicit SlowWatch(InFlight& in_flight) : in_flight_(in_flight) {}
+  ~SlowWatch() { Stop(); }
+
+  void Start();
+  void Stop();
+  // After a request was entered into its slot.
+  void Wake() {
+    if (!awake_.load()) WakeUp();
+  }
+  // One line a request being executed.
+  void LogAll();
+
+ private:
+  void Run();
+  void WakeUp();
+  void Tick();
+
+  InFlight& in_flight_;
+  std::atomic<bool> awake_{false};
+  Mutex mu_;
+  CondVar changed_;
+  bool stop_ ABSL_GUARDED_BY(mu_) = false;
+  std::thread thread_;
+};
+
+// "LOOKUP node=12 name="x" from pid 7, for 3 s".
+std::string DescribeView(const RequestView& view);
+
+}  // namespace plyfs::fuse
+
+#endif  // PLYFS_FUSE_SLOW_H_
