@@ -4,7 +4,9 @@
 namespace plyfs::fuse {
 namespace {
 
-TimeSpec Time(uint64_t sec, uint32_t nsec) { return {static_cast<int64_t>(sec), nsec}; }
+TimeSpec Time(uint64_t sec, uint32_t nsec) {
+  return {static_cast<int64_t>(sec), nsec};
+}
 
 Result<SetAttrArgs> DecodeSetAttr(const wire::SetAttrIn& in, const IdMaps& ids) {
   const auto given = [&](uint32_t bit) { return (in.valid & bit) != 0; };

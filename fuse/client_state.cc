@@ -10,7 +10,9 @@
 namespace plyfs::fuse {
 namespace {
 
-constexpr uint64_t Bit(int signal) { return uint64_t{1} << (signal - 1); }
+constexpr uint64_t Bit(int signal) {
+  return uint64_t{1} << (signal - 1);
+}
 
 // Default action is not to end the process (signal(7)).
 constexpr uint64_t kHarmless = Bit(SIGCHLD) | Bit(SIGURG) | Bit(SIGWINCH) | Bit(SIGCONT) | Bit(SIGSTOP) |

@@ -1,4 +1,5 @@
-// Operations about the mount itself: forget, statfs, ioctl, destroy.  INIT is init.cc, INTERRUPT in_flight.cc.
+// Operations about the mount itself: forget, statfs, ioctl, destroy.  INIT is init.cc, INTERRUPT
+// in_flight.cc.
 #include <algorithm>
 #include <string>
 
@@ -30,14 +31,16 @@ Status HandleStatFs(Exchange& x) {
 Status HandleIoctl(Exchange& x) {
   PLY_TRY(const auto args, x.in.Fixed<wire::IoctlIn>());
   PLY_TRY(const auto data, x.in.Bytes(args.in_size));
-  PLY_TRY(const std::string out, x.fs().Ioctl(x.caller(), x.node(), args.fh, args.cmd,
-                                              {data.data(), data.size()}, args.out_size));
+  PLY_TRY(const std::string out,
+          x.fs().Ioctl(x.caller(), x.node(), args.fh, args.cmd, {data.data(), data.size()}, args.out_size));
   x.Put(wire::IoctlOut{});
   x.PutBytes(std::string_view(out).substr(0, args.out_size));
   return OkStatus();
 }
 
 // Never sent to a mount of type fuse (fs/fuse/inode.c:fuse_conn_destroy); durability does not hang on it.
-Status HandleDestroy(Exchange& x) { return OkStatus(); }
+Status HandleDestroy(Exchange& x) {
+  return OkStatus();
+}
 
 }  // namespace plyfs::fuse

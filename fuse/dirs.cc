@@ -42,7 +42,9 @@ Status HandleFsyncDir(Exchange& x) {
   return x.fs().FsyncDir(x.node(), args.fh, (args.fsync_flags & wire::kFsyncDataOnly) != 0);
 }
 
-void CloseOpenedDir(Exchange& x) { x.fs().ReleaseDir(x.node(), x.ReplyAs<wire::OpenOut>().fh); }
+void CloseOpenedDir(Exchange& x) {
+  x.fs().ReleaseDir(x.node(), x.ReplyAs<wire::OpenOut>().fh);
+}
 
 void ForgetListing(Exchange& x) {
   ForEachListedNode(x.reply(), [&](uint64_t node) { x.fs().Forget(node, 1); });

@@ -78,8 +78,7 @@ Status HandleFallocate(Exchange& x) {
 
 Status HandleLseek(Exchange& x) {
   PLY_TRY(const auto args, x.in.Fixed<wire::LseekIn>());
-  PLY_TRY(const uint64_t offset,
-          x.fs().Seek(x.node(), args.fh, args.offset, static_cast<int>(args.whence)));
+  PLY_TRY(const uint64_t offset, x.fs().Seek(x.node(), args.fh, args.offset, static_cast<int>(args.whence)));
   x.Put(wire::LseekOut{offset});
   return OkStatus();
 }
@@ -104,6 +103,8 @@ void ForgetCreated(Exchange& x) {
   x.fs().Forget(created.entry.nodeid, 1);
 }
 
-void CloseOpened(Exchange& x) { x.fs().Release(x.node(), x.ReplyAs<wire::OpenOut>().fh); }
+void CloseOpened(Exchange& x) {
+  x.fs().Release(x.node(), x.ReplyAs<wire::OpenOut>().fh);
+}
 
 }  // namespace plyfs::fuse

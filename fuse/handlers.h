@@ -61,11 +61,11 @@ Status HandleIoctl(Exchange& x);
 Status HandleDestroy(Exchange& x);
 
 // Taking back what only the client would have known: called with the reply that it never got.
-void ForgetEntry(Exchange& x);    // names.cc
-void ForgetCreated(Exchange& x);  // files.cc
-void CloseOpened(Exchange& x);    // files.cc
-void CloseOpenedDir(Exchange& x); // dirs.cc
-void ForgetListing(Exchange& x);  // dirs.cc
+void ForgetEntry(Exchange& x);     // names.cc
+void ForgetCreated(Exchange& x);   // files.cc
+void CloseOpened(Exchange& x);     // files.cc
+void CloseOpenedDir(Exchange& x);  // dirs.cc
+void ForgetListing(Exchange& x);   // dirs.cc
 
 }  // namespace plyfs::fuse
 

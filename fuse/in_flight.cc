@@ -66,17 +66,18 @@ void InFlight::Begin(RequestSlot& slot, const Message& message, const Operation&
   slot.started_ms.store(CoarseMs(), kRelaxed);
   slot.opcode.store(message.header.opcode, kRelaxed);
   slot.pid.store(message.header.pid, kRelaxed);
-  slot.may_answer_early.store(
-      (operation.traits & kNoEffects) != 0 ||
-          ((operation.traits & kNoEffectsReadOnly) != 0 && ReadOnlyOpen(message)),
-      kRelaxed);
+  slot.may_answer_early.store((operation.traits & kNoEffects) != 0 ||
+                                  ((operation.traits & kNoEffectsReadOnly) != 0 && ReadOnlyOpen(message)),
+                              kRelaxed);
   RememberName(slot, message, operation);
   slot.executing.store(message.header.unique, std::memory_order_release);
   // Sequentially consistent: the watch of slow requests either sees this or is seen to sleep (slow.cc).
   slot.unanswered.store((operation.traits & kNoReply) != 0 ? 0 : message.header.unique);
 }
 
-void InFlight::End(RequestSlot& slot) { slot.executing.store(0, std::memory_order_release); }
+void InFlight::End(RequestSlot& slot) {
+  slot.executing.store(0, std::memory_order_release);
+}
 
 bool InFlight::Claim(RequestSlot& slot, uint64_t unique) {
   return slot.unanswered.compare_exchange_strong(unique, 0);

@@ -24,8 +24,8 @@ namespace plyfs::fuse {
 // Written by its reader before `unanswered` is set, read by anyone; what was read counts only if `unanswered`
 // is still the same afterwards.
 struct RequestSlot {
-  std::atomic<uint64_t> unanswered{0};  // unique of the request; 0: none, or answered
-  std::atomic<uint64_t> executing{0};   // the same, until its execution ends
+  std::atomic<uint64_t> unanswered{0};   // unique of the request; 0: none, or answered
+  std::atomic<uint64_t> executing{0};    // the same, until its execution ends
   std::atomic<uint64_t> interrupted{0};  // unique for which an INTERRUPT came
   std::atomic<uint64_t> logged{0};       // unique that was logged as slow
   std::atomic<uint64_t> node{0};

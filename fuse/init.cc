@@ -7,20 +7,20 @@ namespace {
 
 constexpr uint32_t kOldestMinor = 31;
 constexpr uint32_t kPage = 4096;
-constexpr uint32_t kMostWrite = 1u << 20;       // fs.fuse.max_pages_limit is 256
+constexpr uint32_t kMostWrite = 1u << 20;               // fs.fuse.max_pages_limit is 256
 constexpr uint32_t kWriteWithoutMaxPages = 32 * kPage;  // fs/fuse/fuse_i.h: FUSE_DEFAULT_MAX_PAGES_PER_REQ
-constexpr uint16_t kMaxBackground = 64;  // the default of 12 chokes readahead
+constexpr uint16_t kMaxBackground = 64;                 // the default of 12 chokes readahead
 
-// Not asked for, on purpose: AUTO_INVAL_DATA (it wins over EXPLICIT_INVAL_DATA), WRITEBACK_CACHE (a write that
-// returned is in the layer), POSIX_LOCKS and FLOCK_LOCKS (F19: the kernel locks by itself), HANDLE_KILLPRIV
-// (version 2 instead), EXPORT_SUPPORT (F14), SECURITY_CTX (the engine does not label), NO_OPEN (it excludes
-// ATOMIC_O_TRUNC).
-constexpr uint64_t kAlways =
-    wire::kAsyncRead | wire::kAtomicOTrunc | wire::kBigWrites | wire::kHasIoctlDir | wire::kDoReadDirPlus |
-    wire::kReadDirPlusAuto | wire::kAsyncDio | wire::kParallelDirOps | wire::kMaxPages | wire::kCacheSymlinks |
-    wire::kExplicitInvalData | wire::kHandleKillPrivV2 | wire::kSetXattrExt | wire::kInitExt |
-    wire::kCreateSuppGroup | wire::kHasExpireOnly | wire::kDirectIoAllowMmap | wire::kNoExportSupport |
-    wire::kHasResend;
+// Not asked for, on purpose: AUTO_INVAL_DATA (it wins over EXPLICIT_INVAL_DATA), WRITEBACK_CACHE (a write
+// that returned is in the layer), POSIX_LOCKS and FLOCK_LOCKS (F19: the kernel locks by itself),
+// HANDLE_KILLPRIV (version 2 instead), EXPORT_SUPPORT (F14), SECURITY_CTX (the engine does not label),
+// NO_OPEN (it excludes ATOMIC_O_TRUNC).
+constexpr uint64_t kAlways = wire::kAsyncRead | wire::kAtomicOTrunc | wire::kBigWrites | wire::kHasIoctlDir |
+                             wire::kDoReadDirPlus | wire::kReadDirPlusAuto | wire::kAsyncDio |
+                             wire::kParallelDirOps | wire::kMaxPages | wire::kCacheSymlinks |
+                             wire::kExplicitInvalData | wire::kHandleKillPrivV2 | wire::kSetXattrExt |
+                             wire::kInitExt | wire::kCreateSuppGroup | wire::kHasExpireOnly |
+                             wire::kDirectIoAllowMmap | wire::kNoExportSupport | wire::kHasResend;
 // The umask must not come before a default ACL has been looked for (F24).
 constexpr uint64_t kWithAcl = wire::kPosixAcl | wire::kDontMask;
 

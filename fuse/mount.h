@@ -1,5 +1,5 @@
-// Mounting and unmounting a FUSE filesystem: mount(2) where privileged, libfuse3 (fusermount3) where not, and
-// /dev/fd/N for a connection that the caller has mounted already.
+// Mounting and unmounting a FUSE filesystem: mount(2) where privileged, fusermount3 where not, and /dev/fd/N
+// for a connection that the caller has mounted already.
 //
 // Used by the program's main thread only.
 #ifndef PLYFS_FUSE_MOUNT_H_
@@ -19,9 +19,9 @@ struct MountSpec {
   std::string subtype = "plyfs";  // type fuse.SUBTYPE
   unsigned long ms_flags = 0;     // MS_RDONLY, MS_NODEV, ... as mount(2) takes them
   bool allow_other = false;
-  bool allow_root = false;
+  bool allow_root = false;  // granted only to root, for whom it says nothing; else refused
   bool default_permissions = true;
-  bool auto_unmount = false;
+  bool auto_unmount = false;      // through fusermount3 only
   uint32_t max_read = 0;          // 0: the kernel's own bound
   std::string selinux_context;    // context=, empty: none
   unsigned long propagation = 0;  // MS_PRIVATE, MS_SHARED, ..., 0: leave; applied after mounting
@@ -29,24 +29,26 @@ struct MountSpec {
 
 class Mount {
  public:
-  // Mounts.  `serve` is called with the /dev/fuse descriptor as soon as requests can be read from it, and must
-  // answer INIT (on threads of its own); where the kernel offers synchronous INIT that is before mount(2)
-  // returns.  On failure *error_line is one line with the cause and the remedy.
+  // Mounts.  `serve` is called with the /dev/fuse descriptor, must answer INIT and return when it has
+  // (Session::Start).  Where the kernel offers synchronous INIT it is called from a thread of its own before
+  // mount(2), which then succeeds only if INIT did; a mount that fails interrupts it (EINTR).  It has always
+  // returned when Create returns.  On failure *error_line is one line with the cause and the remedy.
   static Result<Mount> Create(const MountSpec& spec, const std::function<Status(int fd)>& serve,
                               std::string* error_line);
-  Mount(Mount&&) noexcept;
-  Mount& operator=(Mount&&) noexcept;
-  ~Mount();  // does not unmount
+  Mount(Mount&&) noexcept = default;
+  Mount& operator=(Mount&&) noexcept = default;
+  ~Mount() = default;  // does not unmount and leaves the descriptor open: it is the connection
 
-  int fd() const;
-  // umount2(2) or fusermount3 -u; `lazy`: MNT_DETACH.  EBUSY while in use.
+  int fd() const { return fd_; }
+  // umount2(2) or fusermount3 -u; `lazy`: MNT_DETACH.  EBUSY while in use.  EINVAL for /dev/fd/N: who mounted
+  // it unmounts it.
   Status Unmount(bool lazy);
 
  private:
-  Mount();
+  Mount() = default;
   std::string mountpoint_;
   int fd_ = -1;
-  bool privileged_ = false;
+  bool by_fusermount_ = false;
 };
 
 // Applies ro/rw and the like to the live mount at `mountpoint` (`-o remount`, M22): MS_REMOUNT.

@@ -12,7 +12,7 @@ namespace plyfs::fuse {
 namespace {
 
 constexpr int kMostSenders = 16;
-constexpr std::chrono::milliseconds kStuck(100);
+constexpr int64_t kStuckMs = 100;
 // A lane this long is searched no further for an equal notice; a duplicate costs a write, no more.
 constexpr size_t kSearched = 32;
 
@@ -21,7 +21,7 @@ void Append(std::string* out, const T& value) {
   out->append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-std::string Message(wire::NotifyCode code, std::string_view payload) {
+std::string NotifyMessage(wire::NotifyCode code, std::string_view payload) {
   std::string message;
   Append(&message, wire::OutHeader{static_cast<uint32_t>(sizeof(wire::OutHeader) + payload.size()), code, 0});
   return message.append(payload);
@@ -64,8 +64,12 @@ bool Notifier::Stop(std::chrono::milliseconds timeout) {
 void Notifier::InvalidateEntry(NodeId parent, std::string_view name) {
   Post(parent, {Kind::kEntry, std::string(name)});
 }
-void Notifier::InvalidateAttr(NodeId node) { Post(node, {Kind::kAttr, {}}); }
-void Notifier::InvalidateData(NodeId node) { Post(node, {Kind::kData, {}}); }
+void Notifier::InvalidateAttr(NodeId node) {
+  Post(node, {Kind::kAttr, {}});
+}
+void Notifier::InvalidateData(NodeId node) {
+  Post(node, {Kind::kData, {}});
+}
 
 void Notifier::Post(NodeId node, Notice notice) {
   MutexLock lock(mu_);
@@ -126,8 +130,11 @@ void Notifier::Supervise() {
       continue;
     }
     const uint64_t before = taken_;
-    (void)stalled_.WaitFor(mu_, kStuck);
-    if (stop_ || ready_.empty() || taken_ != before || senders_ == kMostSenders) continue;
+    const int64_t until = CoarseMs() + kStuckMs;
+    for (int64_t left = kStuckMs; left > 0 && !stop_ && taken_ == before; left = until - CoarseMs()) {
+      (void)stalled_.WaitFor(mu_, std::chrono::milliseconds(left));
+    }
+    if (stop_ || taken_ != before || senders_ == kMostSenders) continue;
     ++senders_;
     AddThread(&Notifier::Send);
   }
@@ -145,12 +152,12 @@ void Notifier::Write(NodeId node, const Notice& notice) {
     Append(&payload, wire::NotifyInvalEntry{node, static_cast<uint32_t>(notice.name.size()),
                                             expire_only ? wire::kExpireOnly : 0});
     payload.append(notice.name).push_back('\0');
-    message = Message(wire::kNotifyInvalEntry, payload);
+    message = NotifyMessage(wire::kNotifyInvalEntry, payload);
   } else {
     std::string payload;
     // A negative offset: attributes and ACLs, no pages (fs/fuse/inode.c:fuse_reverse_inval_inode).
     Append(&payload, wire::NotifyInvalInode{node, notice.kind == Kind::kAttr ? -1 : 0, 0});
-    message = Message(wire::kNotifyInvalInode, payload);
+    message = NotifyMessage(wire::kNotifyInvalInode, payload);
   }
   const int error = transport_.Send(message).error();
   // ENOENT: the kernel does not have it.  The others: the connection is over, or never began.

@@ -2,7 +2,7 @@
 //
 // Owned by Session.  Posting never blocks and may happen under any lock; the writes, which may wait for
 // requests that run in the same directory (transport.md section 9), come from threads of the notifier's own.
-// Notices about one node are sent in the order of posting, one at a time; a notice equal to one that still
+// Notices about one node are sent in the order of posting, one at a time; one equal to a notice that still
 // waits is dropped.  When all senders are stuck another is added, up to 16.
 #ifndef PLYFS_FUSE_NOTIFY_H_
 #define PLYFS_FUSE_NOTIFY_H_
@@ -41,10 +41,6 @@ class Notifier : public Invalidator {
     Kind kind;
     std::string name;
     friend bool operator==(const Notice&, const Notice&) = default;
-    template <typename H>
-    friend H AbslHashValue(H h, const Notice& n) {
-      return H::combine(std::move(h), n.kind, n.name);
-    }
   };
   // The notices about one node.
   struct Lane {

@@ -57,7 +57,9 @@ T At(const std::string& message, size_t offset) {
   return value;
 }
 
-std::string NameIn(const std::string& message) { return message.substr(32, message.size() - 33); }
+std::string NameIn(const std::string& message) {
+  return message.substr(32, message.size() - 33);
+}
 
 TEST(Notifier, EntryMessage) {
   for (const bool expire_only : {false, true}) {

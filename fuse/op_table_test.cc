@@ -31,8 +31,8 @@ TEST(OpTable, NamesAreUnique) {
 
 TEST(OpTable, WhatIsAnsweredEarlyCanBeTakenBack) {
   // Everything that hands out a node or a handle has an undo; nothing else needs one.
-  const std::set<uint32_t> gives = {wire::kLookup, wire::kMkNod,   wire::kMkDir,   wire::kSymlink,
-                                    wire::kLink,   wire::kOpen,    wire::kCreate,  wire::kTmpFile,
+  const std::set<uint32_t> gives = {wire::kLookup,  wire::kMkNod,      wire::kMkDir,  wire::kSymlink,
+                                    wire::kLink,    wire::kOpen,       wire::kCreate, wire::kTmpFile,
                                     wire::kOpenDir, wire::kReadDirPlus};
   for (uint32_t opcode = 0; opcode < wire::kOpcodeCount; ++opcode) {
     EXPECT_EQ(FindOperation(opcode).undo != nullptr, gives.contains(opcode)) << opcode;
@@ -41,10 +41,11 @@ TEST(OpTable, WhatIsAnsweredEarlyCanBeTakenBack) {
 
 TEST(OpTable, WhatChangesTheTreeIsNeverAnsweredEarly) {
   for (uint32_t opcode :
-       {wire::kSetAttr, wire::kSymlink, wire::kMkNod, wire::kMkDir, wire::kUnlink, wire::kRmDir, wire::kRename,
-        wire::kRename2, wire::kLink, wire::kWrite, wire::kSetXattr, wire::kRemoveXattr, wire::kCreate,
-        wire::kTmpFile, wire::kFallocate, wire::kCopyFileRange, wire::kCopyFileRange64, wire::kIoctl,
-        wire::kFsync, wire::kFsyncDir, wire::kRelease, wire::kReleaseDir}) {
+       {wire::kSetAttr,       wire::kSymlink,         wire::kMkNod,   wire::kMkDir,   wire::kUnlink,
+        wire::kRmDir,         wire::kRename,          wire::kRename2, wire::kLink,    wire::kWrite,
+        wire::kSetXattr,      wire::kRemoveXattr,     wire::kCreate,  wire::kTmpFile, wire::kFallocate,
+        wire::kCopyFileRange, wire::kCopyFileRange64, wire::kIoctl,   wire::kFsync,   wire::kFsyncDir,
+        wire::kRelease,       wire::kReleaseDir}) {
     EXPECT_EQ(FindOperation(opcode).traits & (kNoEffects | kNoEffectsReadOnly), 0u) << opcode;
   }
 }

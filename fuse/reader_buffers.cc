@@ -24,7 +24,8 @@ size_t DataSize(uint32_t max_write) {
 // reply, its body.
 Result<ReaderBuffers> ReaderBuffers::Make(uint32_t max_write) {
   const size_t size = 2 * (kPage + DataSize(max_write));
-  void* base = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* base =
+      mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) return LastErrno();
   return ReaderBuffers(static_cast<char*>(base), size, max_write);
 }

@@ -62,8 +62,8 @@ class ReaderPool {
   InFlight& in_flight_;
   const Serve serve_;
   ReaderLimits limits_;
-  std::atomic<int> idle_{0};   // in Receive, or on the way to it
-  std::atomic<int> total_{0};  // changes under mu_
+  std::atomic<int> idle_{0};               // in Receive, or on the way to it
+  std::atomic<int> total_{0};              // changes under mu_
   std::atomic<int64_t> last_short_ms_{0};  // when last nobody was idle
   std::atomic<uint64_t> started_{0};
   std::atomic<bool> complained_{false};

@@ -15,9 +15,7 @@ namespace plyfs::fuse::wire {
 
 inline constexpr uint32_t kMajor = 7;
 inline constexpr uint32_t kMinor = 45;
-inline constexpr size_t kMinReadBuffer = 8192;         // fs/fuse/dev.c:fuse_dev_do_read
-inline constexpr uint64_t kUniqueInterrupt = 1;        // fs/fuse/fuse_dev_i.h: FUSE_INT_REQ_BIT
-inline constexpr uint64_t kUniqueResend = 1ull << 63;  // FUSE_UNIQUE_RESEND
+inline constexpr size_t kMinReadBuffer = 8192;  // fs/fuse/dev.c:fuse_dev_do_read
 inline constexpr size_t kRecordAlign = sizeof(uint64_t);
 
 constexpr size_t AlignRecord(size_t size) {
@@ -63,15 +61,12 @@ enum Opcode : uint32_t {
   kDestroy = 38,
   kIoctl = 39,
   kPoll = 40,
-  kNotifyReply = 41,
   kBatchForget = 42,
   kFallocate = 43,
   kReadDirPlus = 44,
   kRename2 = 45,
   kLseek = 46,
   kCopyFileRange = 47,
-  kSetupMapping = 48,
-  kRemoveMapping = 49,
   kSyncFs = 50,
   kTmpFile = 51,
   kStatx = 52,
@@ -133,7 +128,6 @@ inline constexpr uint32_t kWriteKillSuidGid = 1u << 2;     // WriteIn::write_fla
 inline constexpr uint32_t kFsyncDataOnly = 1u << 0;        // FsyncIn::fsync_flags
 inline constexpr uint32_t kSetXattrAclKillSgid = 1u << 0;  // SetXattrIn::setxattr_flags
 inline constexpr uint32_t kExpireOnly = 1u << 0;           // NotifyInvalEntry::flags
-inline constexpr uint32_t kExtMaxSecCtx = 31;              // types up to here are security contexts
 inline constexpr uint32_t kExtGroups = 32;
 
 enum NotifyCode : int32_t {
@@ -403,7 +397,6 @@ struct NotifyInvalEntry {
   uint32_t namelen, flags;
 };
 
-inline constexpr unsigned long kIocClone = _IOR(229, 0, uint32_t);
 inline constexpr unsigned long kIocSyncInit = _IO(229, 3);
 
 // READ and WRITE data lie at this offset in a request: the reader's buffer is placed so that it is the start

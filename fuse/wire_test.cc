@@ -83,7 +83,6 @@ TEST(Wire, NumbersAgreeWithTheInstalledHeader) {
   EXPECT_EQ(kSetKillSuidGid, static_cast<uint32_t>(FATTR_KILL_SUIDGID));
   EXPECT_EQ(kOpenCacheDir, static_cast<uint32_t>(FOPEN_CACHE_DIR));
   EXPECT_EQ(kNotifyInvalEntry, static_cast<int32_t>(FUSE_NOTIFY_INVAL_ENTRY));
-  EXPECT_EQ(kIocClone, static_cast<unsigned long>(FUSE_DEV_IOC_CLONE));
 }
 
 TEST(Wire, RecordsAreAlignedToEightBytes) {

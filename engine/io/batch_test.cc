@@ -170,6 +170,25 @@ TEST_P(BatchTest, InjectedFaultIsTheOutcomeOfItsProbe) {
   }
 }
 
+TEST_P(BatchTest, ARingThatBreaksLosesNoOutcome) {
+  MakeLayers(20, 2);
+  std::vector<Probe> many;
+  for (size_t i = 0; i < 3000; ++i) many.push_back(probes_[i % probes_.size()]);
+  for (const char* text : {"io_uring_submit=ENOMEM", "io_uring_submit@3+=EIO"}) {
+    auto plan = FaultPlan::Parse(text);
+    ScopedFaults faults(plan->get());
+    if (backend() == Backend::kCold) pace_.NoteCold();
+    ProbeBatch batch(many, {.open = true, .open_flags = O_PATH, .stat = true}, Rings());
+    ProbeOutcome outcome;
+    size_t found = 0;
+    for (size_t i = 0; batch.Next(&outcome); ++i) {
+      ASSERT_EQ(outcome.error, i % 2 == 0 ? 0 : ENOENT) << i;
+      found += outcome.fd.valid();
+    }
+    EXPECT_EQ(found, 1500u);
+  }
+}
+
 TEST_P(BatchTest, AnEmptyBatchHasNoOutcome) {
   ProbeBatch batch({}, {}, Rings());
   ProbeOutcome outcome;

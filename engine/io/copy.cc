@@ -118,8 +118,9 @@ Result<uint64_t> Copy::CopyExtent(uint64_t at, uint64_t end) {
   }
   if (end - at >= kWorthPipelining && options_.rings != nullptr) {
     if (RingLease ring = options_.rings->Checkout()) {
-      RingCopy pipeline(*ring, from_, to_, options_.cancelled);
-      return pipeline.Run(at, end);
+      Result<uint64_t> stopped = RingCopy(*ring, from_, to_, options_.cancelled).Run(at, end);
+      // A ring that broke says nothing of the files.
+      if (!ring->broken()) return stopped;
     }
   }
   return CopyByBuffer(at, end);

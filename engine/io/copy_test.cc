@@ -145,6 +145,14 @@ TEST_P(CopyTest, MeansThatAreMissingAreMadeUpFor) {
   EXPECT_TRUE(All(to_.get()) == All(from_.get()));
 }
 
+TEST_P(CopyTest, ARingThatBreaksIsMadeUpFor) {
+  Put(Noise(3 << 20, 12), 0);
+  auto plan = FaultPlan::Parse("io_uring_submit@3+=ENOMEM");
+  ScopedFaults faults(plan->get());
+  EXPECT_EQ(*CopyData(from_.get(), to_.get(), 3 << 20, options_), 3u << 20);
+  EXPECT_TRUE(All(to_.get()) == All(from_.get()));
+}
+
 TEST_P(CopyTest, BrokenSourceIsItsErrno) {
   options_.clone = options_.copy_file_range = false;
   Put(Noise(3 << 20, 11), 0);

@@ -63,6 +63,7 @@ constexpr std::array<OpFacts, static_cast<size_t>(Op::kCount)> kOps = {{
     {Op::kFsIds, "setfsid"},
     {Op::kUmask, "umask"},
     {Op::kUringSetup, "io_uring_setup"},
+    {Op::kUringSubmit, "io_uring_submit"},
 }};
 
 constexpr bool InOrder() {

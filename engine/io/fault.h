@@ -64,6 +64,7 @@ enum class Op : uint8_t {
   kFsIds,
   kUmask,
   kUringSetup,
+  kUringSubmit,
   kCount,
 };
 

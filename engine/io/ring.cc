@@ -63,7 +63,8 @@ Status Ring::Submit(unsigned* not_taken) {
   *not_taken = 0;
   int error = 0;
   for (int tries = 0; io_uring_sq_ready(&ring_) != 0; ++tries) {
-    int taken = io_uring_submit(&ring_);
+    int injected = FaultAt(Op::kUringSubmit);
+    int taken = injected != 0 ? -injected : io_uring_submit(&ring_);
     if (taken > 0) continue;
     error = taken < 0 ? -taken : EAGAIN;
     if (!Passing(error) || tries > kPatience) break;

@@ -65,14 +65,15 @@ Result<UniqueFd> Layer::OpenAt(const std::string& path, int flags) const {
 }
 
 Status Layer::UncoverSubmounts() const {
-  MutexLock lock(clone_mu_);
-  if (clone_.valid()) return OkStatus();
-  if (clone_failed_) return Errno(EREMOTE);
-  Result<UniqueFd> clone = sys::OpenTreeClone(opened_.get());
-  if (!clone.ok()) {
-    clone_failed_ = true;
-    return Errno(EREMOTE);
+  {
+    MutexLock lock(clone_mu_);
+    if (clone_.valid()) return OkStatus();
   }
+  Result<UniqueFd> clone = sys::OpenTreeClone(opened_.get());
+  if (!clone.ok()) return Errno(EREMOTE);
+  MutexLock lock(clone_mu_);
+  // Who came second closes its own clone: the first may be in use already.
+  if (clone_.valid()) return OkStatus();
   clone_ = *std::move(clone);
   root_.store(clone_.get(), std::memory_order_release);
   return OkStatus();

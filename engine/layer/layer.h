@@ -70,7 +70,6 @@ class Layer {
 
   mutable Mutex clone_mu_;
   mutable UniqueFd clone_ ABSL_GUARDED_BY(clone_mu_);
-  mutable bool clone_failed_ ABSL_GUARDED_BY(clone_mu_) = false;
 };
 
 

@@ -89,7 +89,8 @@ class Prober {
   // Asks the members from `first` on for the present component, until the answer is settled or a redirect
   // changes it for those below.  Gives the first member not asked.
   Result<size_t> AskMembers(const std::vector<LowerMember>& members, size_t first) {
-    const std::string component(fold_.component());
+    // Not absolute, so the whole path is one name.
+    const std::string component(fold_.path());
     std::vector<LowerPath> paths;
     std::deque<std::string> texts;  // addresses must last
     std::vector<Probe> probes;
@@ -106,7 +107,7 @@ class Prober {
     ProbeBatch batch(probes, ProbeQuestion{/*open=*/true, O_PATH, /*stat=*/true}, context_.rings);
     ProbeOutcome outcome{};
     size_t i = first;
-    while (!fold_.done() && !fold_.absolute() && fold_.component() == component && batch.Next(&outcome)) {
+    while (!fold_.done() && !fold_.absolute() && fold_.path() == component && batch.Next(&outcome)) {
       const LowerPath& path = paths[outcome.index];
       PLY_CHECK(TakeMember(members[i], path, std::move(outcome), i + 1 == members.size()));
       outcome = ProbeOutcome{};

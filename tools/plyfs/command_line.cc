@@ -34,7 +34,8 @@ class Parser {
   }
 
   bool Positional(const std::string& word) {
-    if (positional_.size() == 2) return Fail(Shown(word) + ": one word too many", "write [SOURCE] MOUNTPOINT");
+    if (positional_.size() == 2)
+      return Fail(Shown(word) + ": one word too many", "write [SOURCE] MOUNTPOINT");
     positional_.push_back(word);
     return true;
   }
@@ -124,7 +125,8 @@ class Parser {
   }
 
   bool Unknown(const std::string& word) {
-    if (out_.program != Program::kFuseOverlayfs) return Fail(Shown(word) + ": no such option", "see plyfs --help");
+    if (out_.program != Program::kFuseOverlayfs)
+      return Fail(Shown(word) + ": no such option", "see plyfs --help");
     out_.warnings.push_back("unknown argument ignored: " + Shown(word));
     return true;
   }
@@ -150,7 +152,9 @@ const char* ProgramName(Program program) {
   return program == Program::kFuseOverlayfs ? "fuse-overlayfs" : "plyfs";
 }
 
-int MountFailure(Program program) { return program == Program::kMountHelper ? 32 : 1; }
+int MountFailure(Program program) {
+  return program == Program::kMountHelper ? 32 : 1;
+}
 
 std::optional<CommandLine> ParseCommandLine(const std::vector<std::string>& argv, std::string* error_line) {
   return Parser(argv, error_line).Parse();

@@ -1,7 +1,7 @@
 // CommandLine: what the words of argv ask for, by the name the program was called by.
 //
-// Three personalities (drop-in contract 1.1): plyfs; fuse-overlayfs, whose callers pass words of its own; and the
-// helper of mount(8), for which -f is "fake" and failures are exit code 32.  Pure; main's thread.
+// Three personalities (drop-in contract 1.1): plyfs; fuse-overlayfs, whose callers pass words of its own; and
+// the helper of mount(8), for which -f is "fake" and failures are exit code 32.  Pure; main's thread.
 #ifndef PLYFS_TOOLS_PLYFS_COMMAND_LINE_H_
 #define PLYFS_TOOLS_PLYFS_COMMAND_LINE_H_
 

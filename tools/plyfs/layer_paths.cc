@@ -22,7 +22,9 @@ bool Exists(const std::string& path) {
   return ::stat(path.c_str(), &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
-bool AllExist(const std::vector<std::string>& paths) { return std::all_of(paths.begin(), paths.end(), Exists); }
+bool AllExist(const std::vector<std::string>& paths) {
+  return std::all_of(paths.begin(), paths.end(), Exists);
+}
 
 void ChooseLowers(ParsedOptions& options) {
   if (options.lowerdir_text.find('\\') == std::string::npos) return;  // the readings are one
@@ -57,8 +59,9 @@ class Absolute {
       char buffer[PATH_MAX];
       if (::getcwd(buffer, sizeof buffer) == nullptr) {
         Errno error = LastErrno();
-        *error_line = std::string(option) + "=" + Shown(path) + ": relative, and the working directory is gone: " +
-                      std::strerror(error.value()) + "; write an absolute path";
+        *error_line = std::string(option) + "=" + Shown(path) +
+                      ": relative, and the working directory is gone: " + std::strerror(error.value()) +
+                      "; write an absolute path";
         return error;
       }
       cwd_ = buffer;
@@ -97,7 +100,8 @@ Result<std::string> PlaceMountpoint(const std::string& given, std::string* error
   char* resolved = ::realpath(given.c_str(), nullptr);
   if (resolved == nullptr) {
     int error = errno;
-    const char* remedy = error == ENOTCONN ? "unmount the dead mount with umount -l" : "name an existing directory";
+    const char* remedy =
+        error == ENOTCONN ? "unmount the dead mount with umount -l" : "name an existing directory";
     return refuse(error, std::strerror(error), remedy);
   }
   std::string path = resolved;

@@ -12,9 +12,9 @@
 
 namespace plyfs::tool {
 
-// Chooses between the two readings of escapes (the kernel's, unless something it names is missing and all that
-// fuse-overlayfs would have read exists), makes paths absolute without touching their "..", which may follow a
-// symlink, and, as fuse-overlayfs, leaves out lowers that are named again.
+// Chooses between the two readings of escapes (the kernel's, unless something it names is missing and all
+// that fuse-overlayfs would have read exists), makes paths absolute without touching their "..", which may
+// follow a symlink, and, as fuse-overlayfs, leaves out lowers that are named again.
 Status PlaceLayers(ParsedOptions& options, Personality personality, std::string* error_line);
 
 // The directory to mount on, absolute and without symlinks; "/dev/fd/N" stays.

@@ -1,0 +1,70 @@
+#include "tools/plyfs/help.h"
+
+#define FUSE_USE_VERSION 312
+#include <fuse_lowlevel.h>
+
+#include "fuse/session.h"
+
+namespace plyfs::tool {
+namespace {
+
+constexpr char kHelp[] = R"(Usage: %s [-f] [-d] [-o OPTION[,OPTION...]]... [SOURCE] MOUNTPOINT
+
+Merges read-only lower directories and one writable upper directory into one tree at MOUNTPOINT.
+
+  -o OPTION,...       see below; may be repeated, the last value of an option counts
+  -f                  stay in the foreground
+  -d, --debug         -f, and show the options and each request on stderr
+  --strict            refuse unknown options instead of ignoring them with a warning
+  -V, --version       show the version
+  -h, --help          show this help
+
+Layers
+  lowerdir=A:B:C      lower directories, A on top; `::D` adds data-only ones; \: \, \\ stand for themselves
+  lowerdir=@FILE      the same from FILE (or descriptor number), one a line or NUL-separated, no escapes
+  lowerdir+=DIR       one more lower below those before; datadir+=DIR one more data-only layer
+  upperdir=DIR        takes all changes; without it the mount is read-only
+  workdir=DIR         with upperdir: a private directory on the same mount
+  @FILE               options from FILE, one a line or NUL-separated, no escapes
+
+How layers are read and written (as kernel overlayfs)
+  redirect_dir=on|follow|nofollow|off   renamed directories        metacopy=on|off   on: without upperdir only
+  userxattr           keep records in user.overlay.*               uuid=auto|on|null|off
+  xino=off|auto|on    (numbers are always stable)                  index=off  nfs_export=off  verity=off
+  fsync=auto|strict|volatile|0|1, volatile                         what fsync and copy-up wait for
+  lower=watch|frozen  frozen: lower directories never change while mounted
+
+Owners and attributes
+  uidmapping=DISK:SEEN:LEN[:...]  gidmapping=...                   squash_to_root  squash_to_uid=N  squash_to_gid=N
+  noacl  noxattrs=0|1  static_nlink  xattr_permissions=0  wh=auto|off
+
+Serving
+  timeout=SECONDS     how long the kernel may keep what it was told; 0: not at all
+  threads=N  threaded=0|1  memory=SIZE  transport=auto|read|uring  io_uring=on|off  max_write=N  max_read=N
+
+Mounting
+  allow_other  allow_root  auto_unmount  fsname=NAME  subtype=NAME  context=LABEL  remount
+  and the words of mount(8): ro rw suid dev exec atime relatime sync private shared ... and their opposites
+
+Environment: PLYFS_LOG=FILE takes the log (otherwise syslog, or stderr with -f).
+Exit status: 0 mounted and serving, 1 not mounted (as mount.plyfs: 1 wrong usage, 32 not mounted).
+)";
+
+}  // namespace
+
+std::string HelpText(Program program) {
+  std::string text = kHelp;
+  return text.replace(text.find("%s"), 2, ProgramName(program));
+}
+
+std::string VersionText(Program program) {
+  std::string text = program == Program::kFuseOverlayfs
+                         ? std::string("fuse-overlayfs: version 1.16 (plyfs ") + PLYFS_VERSION + ")\n"
+                         : std::string("plyfs: version ") + PLYFS_VERSION + "\n";
+  text += std::string("FUSE library version ") + ::fuse_pkgversion() + "\n";
+  text +=
+      "using FUSE kernel interface version 7." + std::to_string(fuse::SessionOptions().protocol_minor) + "\n";
+  return text;
+}
+
+}  // namespace plyfs::tool

@@ -1,0 +1,104 @@
+#include "tools/plyfs/serve.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "engine/base/log.h"
+#include "engine/io/sys_limits.h"
+#include "engine/union_fs/union_fs.h"
+#include "tools/plyfs/layer_paths.h"
+#include "tools/plyfs/signals.h"
+
+namespace plyfs::tool {
+namespace {
+
+bool SelinuxIsOn() {
+  return ::access("/sys/fs/selinux/enforce", F_OK) == 0;
+}
+
+std::vector<fuse::IdRange> Ranges(const std::vector<IdMapRange>& map) {
+  std::vector<fuse::IdRange> ranges;
+  for (const IdMapRange& range : map) ranges.push_back({range.disk, range.seen, range.length});
+  return ranges;
+}
+
+}  // namespace
+
+fuse::MountSpec MountSpecOf(const ParsedOptions& options, const char* program, const std::string& source,
+                            const std::string& mountpoint) {
+  const MountWish& wish = options.mount;
+  fuse::MountSpec spec;
+  spec.mountpoint = mountpoint;
+  spec.source = !wish.fsname.empty() ? wish.fsname : !source.empty() ? source : program;
+  spec.subtype = !wish.subtype.empty() ? wish.subtype : program;
+  spec.ms_flags = wish.flags.set;
+  spec.propagation = wish.flags.propagation;
+  spec.allow_other = wish.allow_other;
+  spec.allow_root = wish.allow_root;
+  spec.auto_unmount = wish.auto_unmount;
+  spec.max_read = wish.max_read;
+  if (SelinuxIsOn()) spec.selinux_context = wish.selinux_context;
+  return spec;
+}
+
+fuse::SessionOptions SessionOptionsOf(const ParsedOptions& options, bool debug) {
+  const ServeWish& wish = options.serve;
+  fuse::SessionOptions session;
+  session.threads = wish.threads;
+  if (wish.max_write != 0) session.max_write = wish.max_write;
+  session.posix_acl = wish.posix_acl;
+  session.read_only = !options.stack.writable();
+  session.timeout_s = wish.timeout_s;
+  session.debug = debug;
+  session.uid_map = Ranges(wish.uid_map);
+  session.gid_map = Ranges(wish.gid_map);
+  session.squash_uid = wish.squash_uid;
+  session.squash_gid = wish.squash_gid;
+  return session;
+}
+
+void Serve(const ParsedOptions& options, const fuse::MountSpec& spec,
+           const fuse::SessionOptions& session_options, Launch launch, int failure) {
+  SignalThread::Block();
+  SignalThread& signals = *new SignalThread(failure);
+  ::umask(0);
+  (void)sys::RaiseDescriptorLimit();  // fewer descriptors are slower, not wrong
+  std::string line;
+  Result<std::unique_ptr<UnionFs>> opened = UnionFs::Open(options.stack, &line);
+  if (!opened.ok()) launch.Failed(line.empty() ? std::strerror(opened.error()) : line);
+  // Never taken down: at the end the process goes without giving memory back piece by piece.
+  UnionFs& fs = *opened->release();
+
+  signals.Mounting();
+  fuse::Session* session = nullptr;
+  Result<fuse::Mount> mount = fuse::Mount::Create(
+      spec,
+      [&](int fd) {
+        session = new fuse::Session(fd, fs, session_options);
+        return session->Start();
+      },
+      &line);
+  if (!mount.ok()) {
+    fs.Close();
+    launch.Failed(line.empty() ? "mountpoint " + spec.mountpoint + ": " + std::strerror(mount.error())
+                               : line);
+  }
+  if (::chdir("/") != 0) Logf("cannot leave the working directory: %s", std::strerror(errno));
+  for (const std::string& note : options.notes) Log(note);
+  signals.Serving(&*mount, session, MountedFd(spec.mountpoint) < 0);
+  if (!launch.Ready()) {
+    Log("who started this mount is gone: unmounted");
+    (void)mount->Unmount(/*lazy=*/true);
+  }
+
+  session->Wait();
+  fs.Close();
+  ::_exit(signals.CutShort() ? failure : 0);
+}
+
+}  // namespace plyfs::tool
