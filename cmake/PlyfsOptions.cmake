@@ -1,6 +1,7 @@
 # What every target of the project is compiled with, and the libraries it may use.
 option(PLYFS_BUILD_TESTS "build unit tests, real-mount tests and benchmarks" ON)
 option(PLYFS_BUILD_FUZZERS "build the libFuzzer targets (clang only)" OFF)
+option(PLYFS_PCH "precompile the heaviest headers" OFF)
 set(PLYFS_SANITIZE "" CACHE STRING "sanitizers, as -fsanitize takes them (address,undefined or thread)")
 
 find_package(Threads REQUIRED)

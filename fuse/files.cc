@@ -36,8 +36,8 @@ Status HandleCreate(Exchange& x) {
 }
 
 Status HandleTmpFile(Exchange& x) {
-  // The name that follows is a placeholder of the VFS ("/"; fs/fuse/dir.c:fuse_tmpfile).
   PLY_TRY(const auto args, x.in.Fixed<wire::CreateIn>());
+  PLY_CHECK(x.in.String());  // a placeholder of the VFS ("/"; fs/fuse/dir.c:fuse_tmpfile)
   return PutCreated(x, x.fs().TmpFile(x.caller(args.umask), x.node(), args.mode, args.flags));
 }
 

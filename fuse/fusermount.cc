@@ -99,7 +99,7 @@ Result<int> FusermountMount(const std::string& mountpoint, const std::string& op
   theirs.reset();
   errors_in.reset();
   if (!pid) {
-    *cause = "cannot run fusermount3";
+    *cause = "cannot run fusermount3; install fuse3, or mount as root";
     return pid.status();
   }
   const auto fd = ReceiveDescriptor(ours.get());

@@ -180,8 +180,10 @@ Result<Mount> Mount::Create(const MountSpec& spec, const Serve& serve, std::stri
     mount.by_fusermount_ = true;
   }
   if (!status) {
-    *error_line = Say(spec.mountpoint, cause.empty() ? strerrordesc_np(status.error()) : cause,
-                      RemedyFor(status.error()));
+    // What fusermount3 says names its own remedy.
+    *error_line = cause.empty()
+                      ? Say(spec.mountpoint, strerrordesc_np(status.error()), RemedyFor(status.error()))
+                      : Say(spec.mountpoint, cause, "");
     return status.status();
   }
   ApplyPropagation(spec);

@@ -26,7 +26,7 @@ TEST(OpTable, NamesAreUnique) {
       EXPECT_TRUE(names.insert(operation.name).second) << operation.name;
     }
   }
-  EXPECT_EQ(names.size(), 49u);
+  EXPECT_EQ(names.size(), 48u);
 }
 
 TEST(OpTable, WhatIsAnsweredEarlyCanBeTakenBack) {

@@ -9,6 +9,11 @@ namespace plyfs {
 void RingCopy::Prepare(size_t i) {
   Slot& slot = slots_[i];
   bool reading = slot.phase == Slot::Phase::kReading;
+  if (error_ != 0) {
+    // What has failed is only waited for.
+    slot.phase = Slot::Phase::kIdle;
+    return;
+  }
   if (int injected = FaultAt(reading ? Op::kRead : Op::kWrite); injected != 0) {
     Fail(injected);
     slot.phase = Slot::Phase::kIdle;
@@ -53,7 +58,7 @@ void RingCopy::Settle(size_t i, int result) {
     }
     slot.phase = Slot::Phase::kWriting;
     slot.done = 0;
-    if (slot.want > 0 && error_ == 0) return Prepare(i);
+    if (slot.want > 0) return Prepare(i);
   }
   slot.phase = Slot::Phase::kIdle;
 }

@@ -61,6 +61,7 @@ io_uring_sqe* Ring::Prepare(uint64_t id) {
 Status Ring::Submit(unsigned* not_taken) {
   constexpr int kPatience = 1000;
   *not_taken = 0;
+  if (broken_) return Errno(EIO);
   int error = 0;
   for (int tries = 0; io_uring_sq_ready(&ring_) != 0; ++tries) {
     int injected = FaultAt(Op::kUringSubmit);

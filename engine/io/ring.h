@@ -44,7 +44,8 @@ class Ring {
   unsigned capacity() const { return capacity_; }
   unsigned in_flight() const { return in_flight_; }
 
-  // An entry to be prepared and given to the kernel by the next Submit.  Only while in_flight() < capacity().
+  // An entry to be prepared and given to the kernel by the next Submit.  Only while in_flight() < capacity()
+  // and not broken().
   io_uring_sqe* Prepare(uint64_t id);
   // Gives all prepared entries to the kernel.  On an error none of the prepared ones will complete that had
   // not been taken (`not_taken` of them, the last prepared) and the ring is used up: see broken().

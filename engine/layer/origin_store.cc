@@ -54,7 +54,11 @@ std::optional<ObjectId> OriginStore::Find(std::string_view value, uint32_t type)
         sys::OpenByHandleAt(fs.mount.get(), sys::FileHandle{origin->type, origin->handle}, O_PATH);
     if (!fd.ok()) continue;
     Result<struct statx> st = sys::StatxFd(fd->get());
-    if (st.ok() && (st->stx_mode & S_IFMT) == type) return ObjectIdOf(*st);
+    if (!st.ok() || (st->stx_mode & S_IFMT) != type) continue;
+    // Several copies may stem from a file with several links, and numbers are unique (S4, S6;
+    // fs/overlayfs/inode.c:ovl_getattr).
+    if (type != S_IFDIR && st->stx_nlink > 1) return std::nullopt;
+    return ObjectIdOf(*st);
   }
   return std::nullopt;
 }

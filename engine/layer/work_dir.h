@@ -9,6 +9,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "engine/base/mutex.h"
 #include "engine/base/result.h"
@@ -49,6 +50,29 @@ class WorkDir {
   std::atomic<uint64_t> next_{0};
   Mutex whiteout_mu_;
   std::string shared_whiteout_ ABSL_GUARDED_BY(whiteout_mu_);
+};
+
+// Something under a temporary name in W/work; removed when this goes, unless it was kept.  After an exchange it
+// stands for what was moved out of upper.
+class WorkTemp {
+ public:
+  explicit WorkTemp(WorkDir& work) : WorkTemp(work, work.TempName()) {}
+  WorkTemp(WorkDir& work, std::string name) : work_(&work), name_(std::move(name)) {}
+  WorkTemp(WorkTemp&& other) noexcept
+      : work_(std::exchange(other.work_, nullptr)), name_(std::move(other.name_)) {}
+  WorkTemp& operator=(WorkTemp&&) = delete;
+  ~WorkTemp() {
+    if (work_) work_->Discard(name_);
+  }
+
+  int dir() const { return work_->fd(); }
+  const char* name() const { return name_.c_str(); }
+  // It was moved into upper, or is gone.
+  void Keep() { work_ = nullptr; }
+
+ private:
+  WorkDir* work_;
+  std::string name_;
 };
 
 }  // namespace plyfs

@@ -2,15 +2,14 @@
 
 #include <fcntl.h>
 
-#include "engine/base/bug.h"
 #include "engine/io/sys_dir.h"
-#include "engine/io/sys_file.h"
 #include "engine/io/sys_open.h"
 #include "engine/io/sys_owner.h"
 #include "engine/io/sys_stat.h"
 #include "engine/layer/object.h"
 #include "engine/ops/copy_up_stage.h"
 #include "engine/ops/locate.h"
+#include "engine/ops/name_change.h"
 #include "engine/ops/orphan.h"
 #include "engine/ops/stat_inode.h"
 
@@ -29,43 +28,73 @@ Result<InodeRef> TopmostMissing(const InodeRef& inode) {
   return missing;
 }
 
-// Puts the staged copy under its name; the directory's change state is held.
-Status Install(Parts& parts, const InodeRef& inode, const InodeName& name, const StagedCopy& staged) {
-  PLY_TRY(SharedFd dir, UpperDir(parts, name.parent));
-  PLY_TRY(struct statx before, sys::StatxFd(dir->get()));
-  if (staged.has_origin) PLY_CHECK(MarkImpure(parts, dir->get()));
-  Status done = staged.temp_name.empty()
-                    ? sys::LinkFd(staged.fd.get(), dir->get(), name.name.c_str())
-                    : sys::RenameAt2(parts.work->fd(), staged.temp_name.c_str(), dir->get(), name.name.c_str(),
-                                     RENAME_NOREPLACE);
-  // Somebody put the name there by hand: theirs stands (U11).
-  if (done.error() == EEXIST) return Errno(ESTALE);
+// Puts the staged copy under its name; the directory's changes are held.
+Status Install(Parts& parts, const InodeName& name, int dir, StagedCopy* staged) {
+  PLY_TRY(struct statx before, sys::StatxFd(dir));
+  if (staged->has_origin) PLY_CHECK(MarkImpure(parts, dir));
+  const char* to = name.name.c_str();
+  Status done = staged->temp
+                    ? sys::RenameAt2(staged->temp->dir(), staged->temp->name(), dir, to, RENAME_NOREPLACE)
+                    : sys::LinkFd(staged->fd.get(), dir, to);
+  if (done.error() == EEXIST) {
+    // Somebody put the name there by hand: theirs stands (U11).
+    ForgetName(parts, name.parent, Name::Trusted(name.name));
+    return Errno(ESTALE);
+  }
   PLY_CHECK(done);
-  // Copying up is no change of the directory (C5).
+  if (staged->temp) staged->temp->Keep();
+  // Copying up is no change of the directory (C5); that it stands is not undone for its times.
   struct timespec times[2] = {{before.stx_atime.tv_sec, before.stx_atime.tv_nsec},
                               {before.stx_mtime.tv_sec, before.stx_mtime.tv_nsec}};
-  return sys::Utimens(dir->get(), times);
+  (void)sys::Utimens(dir, times);
+  return OkStatus();
 }
 
-void Publish(Parts& parts, const InodeRef& inode, const StagedCopy& staged) {
+void PublishObject(Parts& parts, const InodeRef& inode, const StagedCopy& staged) {
+  parts.tree.inodes.Rekey(*inode, staged.object);
   inode->MarkUpper(staged.object);
   // A file whose links part is a new file with its own number (S6).
   if (staged.splits) inode->SetIno(MapIno(parts, staged.object));
-  parts.tree.inodes.Rekey(*inode, staged.object);
-  inode->ForgetData();
   inode->DropAttr();
   if (parts.invalidator) parts.invalidator->InvalidateAttr(inode->id());
 }
 
+void PublishName(Parts& parts, const InodeRef& inode, const InodeName& at) {
+  Name name = Name::Trusted(at.name);
+  DentryCache::Found known = parts.tree.dentries.Find(at.parent->id(), name);
+  // Another inode was made of the lower object meanwhile: it is not what the name leads to any more.
+  bool other = known.state == DentryCache::State::kPresent && known.node != inode->id();
+  parts.tree.dentries.SetPresent(at.parent->id(), name, inode->id());
+  at.parent->ChangeListing([&](MergedDir& listing) { listing.SetIno(at.name, inode->st_ino()); });
+  // Its times were put back, but its ctime has moved.
+  at.parent->DropAttr();
+  if (!parts.invalidator) return;
+  if (other) parts.invalidator->InvalidateEntry(at.parent->id(), at.name);
+  parts.invalidator->InvalidateAttr(at.parent->id());
+}
+
 // The object has lost its name while somebody holds it: its copy has none either (N19).
 Status CopyUpNameless(Parts& parts, const InodeRef& inode, StagedCopy staged) {
-  if (!staged.temp_name.empty()) {
-    PLY_TRY(UniqueFd pinned, sys::OpenBeneath(parts.work->fd(), staged.temp_name.c_str(), O_PATH));
-    parts.work->Discard(staged.temp_name);
-    staged.fd = std::move(pinned);
-  }
-  PLY_CHECK(KeepAlive(parts, *inode, std::move(staged.fd)));
-  Publish(parts, inode, staged);
+  PLY_TRY(UniqueFd pin, sys::Reopen(staged.fd.get(), O_PATH));
+  PLY_CHECK(KeepAlive(parts, *inode, std::move(pin)));
+  inode->MarkUnlinked();
+  PublishObject(parts, inode, staged);
+  return OkStatus();
+}
+
+// Before anybody can change the copy by hand it is watched (U9).
+bool WatchCopy(Parts& parts, const InodeRef& inode, const StagedCopy& staged) {
+  return !inode->is_dir() || !parts.coherence || parts.coherence->WatchStaged(*inode, staged.fd.get());
+}
+
+Status CopyUpNamed(Parts& parts, const InodeRef& inode, const InodeName& at, StagedCopy staged) {
+  PLY_TRY(SharedFd dir, UpperDir(parts, at.parent));
+  bool watched = WatchCopy(parts, inode, staged);
+  NameChange change(parts, {{*at.parent, Name::Trusted(at.name)}}, {});
+  PLY_CHECK(Install(parts, at, dir->get(), &staged));
+  PublishObject(parts, inode, staged);
+  if (!watched) parts.coherence->LayersChanged(inode);
+  PublishName(parts, inode, at);
   return OkStatus();
 }
 
@@ -73,20 +102,10 @@ Status CopyUpOne(Parts& parts, const InodeRef& inode, CopyUpData data) {
   Exclusion::Hold copying = parts.copies.Acquire(inode->id());
   if (inode->is_upper()) return OkStatus();
   PLY_TRY(StagedCopy staged, StageCopy(parts, inode, data));
-  if (inode->unlinked()) return CopyUpNameless(parts, inode, std::move(staged));
   // A name cannot be renamed while it is being copied (renames copy up first); it can be removed.
-  std::optional<InodeName> name = inode->AnyName();
-  if (name) {
+  if (std::optional<InodeName> name = inode->AnyName()) {
     Exclusion::Hold changing = parts.dir_changes.Acquire(name->parent->id());
-    if (inode->HasName(*name->parent, name->name)) {
-      Status installed = Install(parts, inode, *name, staged);
-      if (installed.ok()) {
-        Publish(parts, inode, staged);
-      } else if (!staged.temp_name.empty()) {
-        parts.work->Discard(staged.temp_name);
-      }
-      return installed;
-    }
+    if (inode->HasName(*name->parent, name->name)) return CopyUpNamed(parts, inode, *name, std::move(staged));
   }
   return CopyUpNameless(parts, inode, std::move(staged));
 }

@@ -1,9 +1,9 @@
 // CopyUp: an object's way from a lower layer into upper, with every directory above it (semantics C).
 //
 // Any thread; blocks.  Single flight an object: others wait and go on with the result (C12).  Nothing
-// half-done is ever seen in upper: everything is made in W/work and becomes visible by one link or rename, never
-// over a name that has appeared meanwhile (C3).  Failure leaves upper and work as they were, but for ancestors
-// already copied (C10).
+// half-done is ever seen in upper: everything is made in W/work and becomes visible by one link or rename,
+// never over a name that has appeared meanwhile (C3).  Failure leaves upper and work as they were, but for
+// ancestors already copied (C10).
 #ifndef PLYFS_ENGINE_OPS_COPY_UP_H_
 #define PLYFS_ENGINE_OPS_COPY_UP_H_
 

@@ -52,54 +52,67 @@ Status MakeEmpty(Parts& parts, Copy* copy) {
     }
     if (nameless.error() != EOPNOTSUPP && nameless.error() != EISDIR) return nameless.status();
   }
-  std::string name = parts.work->TempName();
-  int reopen = O_PATH;
+  const char* name = copy->to.temp.emplace(*parts.work).name();
+  int flags = O_PATH;
   switch (type) {
-    case S_IFREG: {
-      PLY_TRY(copy->to.fd, sys::OpenBeneath(work, name.c_str(), O_CREAT | O_EXCL | O_RDWR, 0600));
-      copy->to.temp_name = std::move(name);
-      return OkStatus();
-    }
+    case S_IFREG:
+      flags = O_CREAT | O_EXCL | O_RDWR;
+      break;
     case S_IFDIR:
-      PLY_CHECK(sys::MkdirAt(work, name.c_str(), 0700));
-      reopen = O_RDONLY | O_DIRECTORY;
+      PLY_CHECK(sys::MkdirAt(work, name, 0700));
+      flags = O_RDONLY | O_DIRECTORY;
       break;
     case S_IFLNK: {
       PLY_TRY(std::string target, sys::ReadLinkAt(copy->from.get(), ""));
-      PLY_CHECK(sys::SymlinkAt(target.c_str(), work, name.c_str()));
+      PLY_CHECK(sys::SymlinkAt(target.c_str(), work, name));
       break;
     }
     default:
-      PLY_CHECK(sys::MknodAt(work, name.c_str(), type | 0600,
-                             makedev(copy->st.stx_rdev_major, copy->st.stx_rdev_minor)));
+      PLY_CHECK(
+          sys::MknodAt(work, name, type | 0600, makedev(copy->st.stx_rdev_major, copy->st.stx_rdev_minor)));
       break;
   }
-  copy->to.temp_name = name;
-  PLY_TRY(copy->to.fd, sys::OpenBeneath(work, name.c_str(), reopen));
+  PLY_TRY(copy->to.fd, sys::OpenBeneath(work, name, flags, flags & O_CREAT ? 0600 : 0));
   return OkStatus();
 }
 
-// ACLs, capabilities and labels must arrive; what else the upper filesystem does not take is left behind (C6).
+// ACLs, capabilities and labels must arrive; what else the upper filesystem does not take is left behind
+// (C6).
 bool MustArrive(std::string_view name) {
   return name.starts_with("security.") || name == kXattrAccessAcl || name == kXattrDefaultAcl;
 }
 
-Status CopyXattrs(Parts& parts, const Copy& copy) {
-  Result<std::string> names = sys::ListXattr(copy.from.get());
+Status CopyXattrs(Parts& parts, int from, int to) {
+  Result<std::string> names = sys::ListXattr(from);
   if (names.error() == EOPNOTSUPP) return OkStatus();
   if (!names.ok()) return names.status();
   for (size_t at = 0; at < names->size();) {
     std::string name(names->c_str() + at);
     at += name.size() + 1;
     if (parts.records.names().IsPrivate(name)) continue;
-    Result<std::string> value = sys::GetXattr(copy.from.get(), name.c_str());
+    Result<std::string> value = sys::GetXattr(from, name.c_str());
     if (value.error() == ENODATA) continue;
     if (!value.ok()) return value.status();
-    Status set = sys::SetXattr(copy.to.fd.get(), name.c_str(), *value);
+    Status set = sys::SetXattr(to, name.c_str(), *value);
     if (set.error() == EOPNOTSUPP && !MustArrive(name)) continue;
     PLY_CHECK(set);
   }
   return OkStatus();
+}
+
+// The order is C4's: a change of the owner clears set-id bits and capabilities, so it comes first.
+Status CopyOwnerModeXattrs(Parts& parts, int from, const struct statx& st, int to) {
+  Status owned = sys::Chown(to, st.stx_uid, st.stx_gid);
+  if (owned.error() == EINVAL) return Errno(EOVERFLOW);  // an id that does not map here (C11)
+  PLY_CHECK(owned);
+  if (!S_ISLNK(st.stx_mode)) PLY_CHECK(sys::Chmod(to, st.stx_mode & 07777));
+  return CopyXattrs(parts, from, to);
+}
+
+Status CopyTimes(const struct statx& st, int to) {
+  struct timespec times[2] = {{st.stx_atime.tv_sec, st.stx_atime.tv_nsec},
+                              {st.stx_mtime.tv_sec, st.stx_mtime.tv_nsec}};
+  return sys::Utimens(to, times);
 }
 
 // Sync and noatime are set on the copy; immutable and append-only are only recorded, since the copy must stay
@@ -114,7 +127,8 @@ Status CopyFileFlags(Parts& parts, const Copy& copy) {
   if (wanted == 0) return OkStatus();
   Result<int> own = sys::GetFlags(copy.to.fd.get());
   if (!own.ok()) return OkStatus();
-  return sys::SetFlags(copy.to.fd.get(), *own | wanted);
+  Status set = sys::SetFlags(copy.to.fd.get(), *own | wanted);
+  return set.error() == EOPNOTSUPP || set.error() == ENOTTY ? OkStatus() : set;
 }
 
 // Not where the links of one file part (C15); user.* records cannot be on symlinks and special files.
@@ -144,8 +158,7 @@ Status Sync(const Parts& parts, const Copy& copy, bool data_copied) {
   return OkStatus();
 }
 
-// The order is C4's: writing data and changing the owner clear set-id bits and capabilities, so they come
-// first; times come last.
+// The order is C4's: writing data clears set-id bits and capabilities, so it comes first; times come last.
 Status Fill(Parts& parts, const InodeRef& inode, CopyUpData data, Copy* copy) {
   int to = copy->to.fd.get();
   bool data_copied = S_ISREG(copy->st.stx_mode) && data == CopyUpData::kAll && copy->st.stx_size > 0;
@@ -159,14 +172,10 @@ Status Fill(Parts& parts, const InodeRef& inode, CopyUpData data, Copy* copy) {
     int from = data_file.valid() ? data_file.get() : copy->from.get();
     PLY_TRY([[maybe_unused]] uint64_t copied, CopyData(from, to, copy->st.stx_size, options));
   }
-  PLY_CHECK(sys::Chown(to, copy->st.stx_uid, copy->st.stx_gid));
-  if (!S_ISLNK(copy->st.stx_mode)) PLY_CHECK(sys::Chmod(to, copy->st.stx_mode & 07777));
-  PLY_CHECK(CopyXattrs(parts, *copy));
+  PLY_CHECK(CopyOwnerModeXattrs(parts, copy->from.get(), copy->st, to));
   PLY_CHECK(CopyFileFlags(parts, *copy));
   PLY_CHECK(RecordOrigin(parts, copy));
-  struct timespec times[2] = {{copy->st.stx_atime.tv_sec, copy->st.stx_atime.tv_nsec},
-                              {copy->st.stx_mtime.tv_sec, copy->st.stx_mtime.tv_nsec}};
-  PLY_CHECK(sys::Utimens(to, times));
+  PLY_CHECK(CopyTimes(copy->st, to));
   return Sync(parts, *copy, data_copied);
 }
 
@@ -177,17 +186,16 @@ Result<StagedCopy> StageCopy(Parts& parts, const InodeRef& inode, CopyUpData dat
   PLY_TRY(copy.from, OpenSource(parts, inode, &copy.layer));
   PLY_TRY(copy.st, sys::StatxFd(copy.from.get()));
   PLY_CHECK(MakeEmpty(parts, &copy));
-  Status filled = Fill(parts, inode, data, &copy);
-  if (filled.ok()) {
-    Result<struct statx> made = sys::StatxFd(copy.to.fd.get());
-    if (made.ok()) {
-      copy.to.object = ObjectIdOf(*made);
-      return std::move(copy.to);
-    }
-    filled = made.status();
-  }
-  if (!copy.to.temp_name.empty()) parts.work->Discard(copy.to.temp_name);
-  return filled.status();
+  PLY_CHECK(Fill(parts, inode, data, &copy));
+  PLY_TRY(struct statx made, sys::StatxFd(copy.to.fd.get()));
+  copy.to.object = ObjectIdOf(made);
+  return std::move(copy.to);
+}
+
+Status CopyMetadata(Parts& parts, int from, int to) {
+  PLY_TRY(struct statx st, sys::StatxFd(from));
+  PLY_CHECK(CopyOwnerModeXattrs(parts, from, st, to));
+  return CopyTimes(st, to);
 }
 
 }  // namespace plyfs

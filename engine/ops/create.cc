@@ -14,7 +14,9 @@ namespace {
 // The name came to be since the client looked: without O_EXCL it is opened as any file (open(2)).
 Result<Created> OpenExisting(Parts& parts, const Caller& caller, const InodeRef& inode, uint32_t flags) {
   if (flags & O_EXCL) return Errno(EEXIST);
-  if (!inode->is_regular()) return Errno(inode->is_dir() ? EISDIR : EEXIST);
+  if (inode->is_dir()) return Errno(EISDIR);
+  // The client follows symlinks and opens special files itself, once it has looked again.
+  if (!inode->is_regular()) return Errno(ESTALE);
   PLY_TRY(Opened opened, Open(parts, caller, inode->id(), flags, /*kill_suidgid=*/false));
   Result<Attr> attr = StatInode(parts, inode);
   if (!attr.ok()) {
@@ -34,7 +36,12 @@ Result<Created> Create(Parts& parts, const Caller& caller, NodeId parent, Name n
     PLY_TRY(InodeRef there, Resolve(parts, dir, name));
     if (there) return OpenExisting(parts, caller, there, flags);
   }
-  PLY_TRY(FreeName place, TakeFreeName(parts, dir, name));
+  Result<FreeName> taken = TakeFreeName(parts, dir, name);
+  if (taken.error() == EEXIST) {
+    PLY_TRY(InodeRef there, ResolvePresent(parts, dir, name));
+    return OpenExisting(parts, caller, there, flags);
+  }
+  PLY_TRY(FreeName place, std::move(taken));
   UniqueFd fd;
   NewObject object;
   object.type = S_IFREG;
@@ -47,7 +54,7 @@ Result<Created> Create(Parts& parts, const Caller& caller, NodeId parent, Name n
   InodeRef inode;
   PLY_TRY(Entry entry, PublishNew(parts, place, name, &inode));
   Opened opened;
-  opened.handle = AddOpenFile(parts, inode, flags, std::move(fd));
+  opened.handle = AddOpenFile(parts, inode, flags, std::move(fd), /*on_upper=*/true);
   return Created{entry, opened};
 }
 

@@ -22,15 +22,17 @@ Result<FileAccess> AccessFile(Parts& parts, Handle handle);
 // EBADF also for a handle not open for writing.
 Result<FileAccess> AccessForWrite(Parts& parts, Handle handle);
 
-// Registers an open file whose descriptor is at hand.
-Handle AddOpenFile(Parts& parts, const InodeRef& inode, uint32_t flags, UniqueFd fd);
+// Registers an open file whose descriptor is at hand; `on_upper` is what inode.is_upper() said before that
+// was opened.
+Handle AddOpenFile(Parts& parts, const InodeRef& inode, uint32_t flags, UniqueFd fd, bool on_upper);
+void RemoveOpenFile(Parts& parts, Handle handle);
 
 // The flags with which a handle's own descriptor is opened: access mode, O_DIRECT, O_SYNC and O_DSYNC of the
 // client's, the latter two not on a volatile mount (M29).
 int BackingFlags(const Parts& parts, uint32_t flags);
 
-// The client's cached pages of the file are still what is on disk, as far as size and time of modification tell;
-// remembers the present ones.
+// The client's cached pages of the file are still what is on disk, as far as size and time of modification
+// tell; remembers the present ones.
 Result<bool> CacheStillTrue(Inode& inode, int fd);
 
 // A caller without CAP_FSETID changed the data: set-id bits go (A11).  Capabilities are removed by the upper

@@ -1,19 +1,42 @@
 #include <fcntl.h>
 
 #include "engine/io/sys_xattr.h"
+#include "engine/ops/caller_process.h"
 #include "engine/ops/locate.h"
 #include "engine/ops/ops.h"
 
 namespace plyfs::ops {
 
-Result<std::string> ListXattr(Parts& parts, NodeId node) {
+namespace {
+
+// trusted.* is shown to CAP_SYS_ADMIN only (A5; fs/xattr.c: the list is not filtered by the kernel for FUSE).
+bool MaySeeTrusted(const Caller& caller) {
+  constexpr int kCapSysAdmin = 21;
+  return caller.pid == 0 ? caller.uid == 0 : ProcessHasCapability(caller.pid, kCapSysAdmin);
+}
+
+std::string WithoutTrusted(const std::string& names) {
+  std::string kept;
+  for (size_t at = 0; at < names.size();) {
+    std::string_view name(names.c_str() + at);
+    at += name.size() + 1;
+    if (!name.starts_with("trusted.")) kept.append(name).push_back('\0');
+  }
+  return kept;
+}
+
+}  // namespace
+
+Result<std::string> ListXattr(Parts& parts, const Caller& caller, NodeId node) {
   if (parts.config.noxattrs) return Errno(EOPNOTSUPP);
   PLY_TRY(InodeRef inode, FindNode(parts, node));
   PLY_TRY(UniqueFd fd, OpenObject(parts, inode, O_PATH));
   Result<std::string> stored = sys::ListXattr(fd.get());
   if (stored.error() == EOPNOTSUPP) return std::string();
   if (!stored.ok()) return stored;
-  return parts.records.names().VisibleList(*stored);
+  PLY_TRY(std::string shown, parts.records.names().VisibleList(*stored));
+  if (shown.find("trusted.") == shown.npos || MaySeeTrusted(caller)) return shown;
+  return WithoutTrusted(shown);
 }
 
 }  // namespace plyfs::ops

@@ -16,13 +16,20 @@ namespace {
 // Of "." and "..", which every listing begins with.
 constexpr Cookie kDotCookies = 2;
 
+// Reading a lower directory leaves its atime alone (C21).
+Result<UniqueFd> OpenToList(const Layer& layer, const LowerPath& path) {
+  Result<UniqueFd> fd = layer.OpenAt(path, O_RDONLY | O_DIRECTORY | O_NOATIME);
+  if (fd.error() == EPERM) fd = layer.OpenAt(path, O_RDONLY | O_DIRECTORY);  // not the owner
+  return fd;
+}
+
 Result<std::shared_ptr<const LowerIndex>> IndexLowers(Parts& parts, const Inode& dir) {
   DirLowers lowers = dir.lowers();
   if (lowers.empty()) return std::shared_ptr<const LowerIndex>();
   LowerIndexBuilder builder;
   for (size_t i = 0; i < lowers.size(); ++i) {
     const Layer& layer = parts.stack->lower(lowers.layer(i));
-    Result<UniqueFd> fd = layer.OpenAt(lowers.path(i), O_RDONLY | O_DIRECTORY);
+    Result<UniqueFd> fd = OpenToList(layer, lowers.path(i));
     // Removed by hand since the directory was looked up: it holds nothing any more.
     if (fd.error() == ENOENT || fd.error() == ENOTDIR) continue;
     if (!fd.ok()) return fd.status();
@@ -76,14 +83,21 @@ Result<std::shared_ptr<MergedDir>> ReadListing(Parts& parts, const InodeRef& dir
 
 Result<std::shared_ptr<MergedDir>> LoadListing(Parts& parts, const InodeRef& dir) {
   if (dir->unlinked()) return Errno(ENOENT);  // D7
-  if (auto known = dir->listing()) return known;
+  Trust trust = WatchDir(parts, dir);
+  if (auto known = dir->listing(); known && trust.keeps()) return known;
   Exclusion::Hold loading = parts.listings.Acquire(dir->id());
   constexpr int kRounds = 8;
   for (int round = 0; round < kRounds; ++round) {
+    trust = WatchDir(parts, dir);
+    if (!trust.keeps()) dir->DropListing();  // nobody would have told of a change (U2)
     if (auto known = dir->listing()) return known;
     uint64_t version = dir->listing_version();
     PLY_TRY(std::shared_ptr<MergedDir> made, ReadListing(parts, dir));
-    if (dir->PublishListing(made, version)) return made;
+    if (dir->PublishListing(made, version)) {
+      if (StillWatched(*dir, trust)) return made;
+      dir->DropListing();
+      if (!trust.keeps()) return made;
+    }
     // Changed while it was being read.  The last round's reading is as true as any reader's of a directory
     // that never rests, but is not kept.
     if (round + 1 == kRounds) return made;

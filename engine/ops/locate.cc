@@ -7,14 +7,17 @@
 #include "engine/io/sys_open.h"
 #include "engine/io/sys_stat.h"
 #include "engine/layer/object.h"
+#include "engine/ops/name_change.h"
 #include "engine/ops/orphan.h"
 
 namespace plyfs {
 namespace {
 
-// Special files must not block or act on being opened (C16); regular files do not mind.  O_PATH opens nothing,
-// and openat2 refuses other flags beside it.
-int Harmless(int flags) { return flags & O_PATH ? flags : flags | O_NONBLOCK | O_NOCTTY; }
+// Special files must not block or act on being opened (C16); regular files do not mind.  O_PATH opens
+// nothing, and openat2 refuses other flags beside it.
+int Harmless(int flags) {
+  return flags & O_PATH ? flags : flags | O_NONBLOCK | O_NOCTTY;
+}
 
 Status CheckIdentity(int fd, const ObjectId& expected) {
   PLY_TRY(struct statx st, sys::StatxFd(fd));
@@ -59,18 +62,35 @@ Result<UniqueFd> WalkUpper(const Layer& upper, const std::vector<std::string>& n
   return at.valid() ? Result<UniqueFd>(std::move(at)) : upper.OpenAt(LowerPath(), O_PATH | O_DIRECTORY);
 }
 
-Result<UniqueFd> OpenUpperOnce(Parts& parts, const InodeRef& inode, int flags) {
-  if (auto keeper = std::static_pointer_cast<const Orphan>(inode->keeper()); keeper && inode->unlinked()) {
-    return keeper->Open(flags);
+// What keeps a nameless object, if this is one.
+std::shared_ptr<const Orphan> KeeperOf(const Inode& inode) {
+  if (!inode.unlinked()) return nullptr;
+  return std::static_pointer_cast<const Orphan>(inode.keeper());
+}
+
+Result<SharedFd> FindUpperDir(Parts& parts, const InodeRef& dir) {
+  if (auto keeper = KeeperOf(*dir)) {
+    PLY_TRY(UniqueFd fd, keeper->Open(O_PATH | O_DIRECTORY));
+    return Share(std::move(fd));
   }
+  auto names = Components(dir);
+  if (!names) return Errno(ESTALE);
+  PLY_TRY(UniqueFd fd, OpenChecked(WalkUpper(*parts.stack->upper(), *names), dir->upper()));
+  SharedFd shared = Share(std::move(fd));
+  parts.dir_fds.Put(dir->id(), shared);
+  return shared;
+}
+
+Result<UniqueFd> OpenUpperOnce(Parts& parts, const InodeRef& inode, int flags) {
+  if (auto keeper = KeeperOf(*inode)) return keeper->Open(flags);
   ObjectId expected = inode->upper();
   for (const InodeName& name : inode->Names()) {
     if (!name.parent->is_upper()) continue;
     Result<SharedFd> parent = UpperDir(parts, name.parent);
     if (parent.error() == ESTALE) continue;
     if (!parent.ok()) return parent.status();
-    Result<UniqueFd> fd = OpenChecked(
-        sys::OpenBeneath((*parent)->get(), name.name.c_str(), Harmless(flags)), expected);
+    Result<UniqueFd> fd =
+        OpenChecked(sys::OpenBeneath((*parent)->get(), name.name.c_str(), Harmless(flags)), expected);
     if (fd.error() != ESTALE) return fd;
   }
   return Errno(ESTALE);
@@ -92,22 +112,11 @@ Result<InodeRef> FindDir(Parts& parts, NodeId id) {
 
 Result<SharedFd> UpperDir(Parts& parts, const InodeRef& dir) {
   if (SharedFd cached = parts.dir_fds.Find(dir->id())) return cached;
-  if (dir->unlinked()) {
-    PLY_TRY(UniqueFd fd, OpenUpperOnce(parts, dir, O_PATH | O_DIRECTORY));
-    return Share(std::move(fd));
-  }
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    auto names = Components(dir);
-    if (!names) return Errno(ESTALE);
-    Result<UniqueFd> fd = OpenChecked(WalkUpper(*parts.stack->upper(), *names), dir->upper());
-    if (fd.ok()) {
-      SharedFd shared = Share(*std::move(fd));
-      parts.dir_fds.Put(dir->id(), shared);
-      return shared;
-    }
-    if (fd.error() != ESTALE) return fd.status();
-  }
-  return Errno(ESTALE);
+  Result<SharedFd> found = FindUpperDir(parts, dir);
+  if (found.error() != ESTALE) return found;
+  // A directory on the way was being renamed or removed: once more when none is.
+  Exclusion::Hold still = parts.moves.Acquire(MoveKey(*dir));
+  return FindUpperDir(parts, dir);
 }
 
 Result<UniqueFd> OpenUpper(Parts& parts, const InodeRef& inode, int flags) {
@@ -116,9 +125,10 @@ Result<UniqueFd> OpenUpper(Parts& parts, const InodeRef& inode, int flags) {
     return sys::OpenBeneath(dir->get(), ".", flags | O_DIRECTORY);
   }
   Result<UniqueFd> fd = OpenUpperOnce(parts, inode, flags);
-  // A rename may have been under way between reading the names and walking them.
-  if (fd.error() == ESTALE) fd = OpenUpperOnce(parts, inode, flags);
-  return fd;
+  if (fd.error() != ESTALE) return fd;
+  // It was being renamed or removed: once more when it is not.
+  Exclusion::Hold still = parts.moves.Acquire(MoveKey(*inode));
+  return OpenUpperOnce(parts, inode, flags);
 }
 
 Result<UniqueFd> OpenLower(Parts& parts, const LowerAnchor& anchor, int flags) {

@@ -13,7 +13,7 @@ Result<Entry> Lookup(Parts& parts, NodeId parent, Name name) {
   for (int attempt = 0;; ++attempt) {
     PLY_TRY(InodeRef inode, Resolve(parts, dir, name));
     if (!inode) {
-      uint32_t ttl = parts.tree.ttl_s.load(std::memory_order_relaxed);
+      uint32_t ttl = parts.tree.NameTtl(*dir);
       return Entry{0, Attr(), ttl, ttl};
     }
     parts.tree.inodes.AddLookup(*inode);

@@ -3,6 +3,8 @@
 namespace plyfs::warm {
 
 std::optional<Result<Entry>> Lookup(Tree& tree, NodeId parent, Name name) {
+  InodeRef dir = tree.inodes.Find(parent);
+  if (!dir || !dir->watched()) return std::nullopt;
   uint32_t ttl = tree.ttl_s.load(std::memory_order_relaxed);
   DentryCache::Found found = tree.dentries.Find(parent, name);
   if (found.state == DentryCache::State::kAbsent) return Result<Entry>(Entry{0, Attr(), ttl, ttl});
@@ -12,7 +14,7 @@ std::optional<Result<Entry>> Lookup(Tree& tree, NodeId parent, Name name) {
   std::optional<Attr> attr = inode->CachedAttr();
   if (!attr) return std::nullopt;
   tree.inodes.AddLookup(*inode);
-  return Result<Entry>(Entry{inode->id(), *attr, ttl, ttl});
+  return Result<Entry>(Entry{inode->id(), *attr, ttl, tree.AttrTtl(*inode)});
 }
 
 }  // namespace plyfs::warm

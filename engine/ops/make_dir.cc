@@ -13,8 +13,7 @@ Result<Entry> MakeDir(Parts& parts, const Caller& caller, NodeId parent, Name na
   object.mode = mode & 07777;
   object.opaque = parts.config.opaque_mkdir && dir->merged();  // N6
   object.make = [](int at, const char* as, uint32_t permissions) { return sys::MkdirAt(at, as, permissions); };
-  PLY_CHECK(PlaceNew(parts, caller, place, name, object));
-  return PublishNew(parts, place, name);
+  return MakeNew(parts, caller, place, name, object);
 }
 
 }  // namespace plyfs::ops

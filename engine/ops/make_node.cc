@@ -20,8 +20,7 @@ Result<Entry> MakeNode(Parts& parts, const Caller& caller, NodeId parent, Name n
   object.make = [&](int at, const char* as, uint32_t permissions) {
     return sys::MknodAt(at, as, object.type | permissions, rdev);
   };
-  PLY_CHECK(PlaceNew(parts, caller, place, name, object));
-  return PublishNew(parts, place, name);
+  return MakeNew(parts, caller, place, name, object);
 }
 
 }  // namespace plyfs::ops

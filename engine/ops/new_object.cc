@@ -15,6 +15,7 @@
 #include "engine/ops/copy_up.h"
 #include "engine/ops/guard.h"
 #include "engine/ops/locate.h"
+#include "engine/ops/name_change.h"
 #include "engine/ops/resolve.h"
 #include "engine/ops/stat_inode.h"
 
@@ -22,6 +23,7 @@ namespace plyfs {
 namespace {
 
 Status MustBeAbsent(Parts& parts, const InodeRef& dir, Name name) {
+  if (dir->unlinked()) return Errno(ENOENT);
   PLY_TRY(InodeRef there, Resolve(parts, dir, name));
   return there ? Status(Errno(EEXIST)) : OkStatus();
 }
@@ -47,7 +49,7 @@ Status MakeInPlace(const Caller& caller, const FreeName& place, Name name, const
 // In W/work nothing is inherited from the right directory, so it is done here (fs/overlayfs/dir.c:
 // ovl_create_over_whiteout).
 Status MakeStaged(Parts& parts, const Caller& caller, const FreeName& place, const NewObject& object,
-                  const std::string& temp) {
+                  const WorkTemp& temp) {
   PLY_TRY(struct statx dir, sys::StatxFd(place.upper->get()));
   PLY_TRY(std::optional<Acl> inherited_acl, DefaultAcl(place.upper->get()));
   uint32_t mode = object.mode;
@@ -59,15 +61,14 @@ Status MakeStaged(Parts& parts, const Caller& caller, const FreeName& place, con
   } else {
     mode &= ~caller.umask;
   }
-  NewOwner owner =
-      OwnerOfNew(object.type | mode, caller.gid, dir.stx_mode, dir.stx_gid, /*in_group=*/true);
+  NewOwner owner = OwnerOfNew(object.type | mode, caller.gid, dir.stx_mode, dir.stx_gid, /*in_group=*/true);
   PLY_CHECK(sys::ThreadUmask(0));
   {
     sys::ScopedFsIds ids(caller.uid, owner.gid);
     PLY_CHECK(ids.status());
-    PLY_CHECK(object.make(parts.work->fd(), temp.c_str(), owner.mode & 07777));
+    PLY_CHECK(object.make(temp.dir(), temp.name(), owner.mode & 07777));
   }
-  PLY_TRY(UniqueFd made, sys::OpenBeneath(parts.work->fd(), temp.c_str(), O_PATH));
+  PLY_TRY(UniqueFd made, sys::OpenBeneath(temp.dir(), temp.name(), O_PATH));
   if (object.type != S_IFLNK) PLY_CHECK(sys::Chmod(made.get(), owner.mode & 07777));
   if (acl.default_acl) {
     PLY_CHECK(sys::SetXattr(made.get(), "system.posix_acl_default", ComposeAcl(*acl.default_acl)));
@@ -81,15 +82,17 @@ Status MakeStaged(Parts& parts, const Caller& caller, const FreeName& place, con
 
 }  // namespace
 
-Result<FreeName> TakeFreeName(Parts& parts, const InodeRef& dir, Name name) {
-  if (dir->unlinked()) return Errno(ENOENT);
+Status CheckFreeName(Parts& parts, const InodeRef& dir, Name name) {
   PLY_CHECK(MustBeAbsent(parts, dir, name));
-  PLY_CHECK(MayAddTo(parts, dir));
+  return MayAddTo(parts, dir);
+}
+
+Result<FreeName> TakeFreeName(Parts& parts, const InodeRef& dir, Name name) {
+  PLY_CHECK(CheckFreeName(parts, dir, name));
   PLY_CHECK(CopyUp(parts, dir));
   FreeName place;
   place.hold = parts.dir_changes.Acquire(dir->id());
   place.dir = dir;
-  if (dir->unlinked()) return Errno(ENOENT);
   PLY_CHECK(MustBeAbsent(parts, dir, name));
   PLY_TRY(place.upper, UpperDir(parts, dir));
   Result<struct statx> there = sys::Statx(place.upper->get(), name.str().c_str());
@@ -100,35 +103,34 @@ Result<FreeName> TakeFreeName(Parts& parts, const InodeRef& dir, Name name) {
     return place;
   }
   // Put there by hand since the name was looked up: it is never overwritten (U3, U10).
-  parts.tree.dentries.Erase(dir->id(), name);
-  dir->DropListing();
+  ForgetName(parts, dir, name);
   PLY_CHECK(MustBeAbsent(parts, dir, name));
   return Errno(ESTALE);
 }
 
-Status PlaceNew(Parts& parts, const Caller& caller, const FreeName& place, Name name, const NewObject& object) {
+Status PlaceNew(Parts& parts, const Caller& caller, const FreeName& place, Name name,
+                const NewObject& object) {
   if (!place.whiteout && !object.opaque) return MakeInPlace(caller, place, name, object);
-  std::string temp = parts.work->TempName();
-  Status staged = MakeStaged(parts, caller, place, object, temp);
-  if (staged.ok()) staged = MoveIntoPlace(parts, place, name, temp, object.type == S_IFDIR);
-  if (!staged.ok()) parts.work->Discard(temp);
-  return staged;
+  WorkTemp temp(*parts.work);
+  PLY_CHECK(MakeStaged(parts, caller, place, object, temp));
+  return MoveIntoPlace(place, name, std::move(temp), object.type == S_IFDIR);
 }
 
-Status MoveIntoPlace(Parts& parts, const FreeName& place, Name name, const std::string& temp, bool is_dir) {
-  int work = parts.work->fd();
-  int dir = place.upper->get();
-  std::string to = name.str();
-  if (!place.whiteout) return sys::RenameAt2(work, temp.c_str(), dir, to.c_str(), RENAME_NOREPLACE);
+Status MoveIntoPlace(const FreeName& place, Name name, WorkTemp temp, bool is_dir) {
   // A directory cannot replace a whiteout: they change places (N4).
-  if (!is_dir) return sys::RenameAt2(work, temp.c_str(), dir, to.c_str());
-  PLY_CHECK(sys::RenameAt2(work, temp.c_str(), dir, to.c_str(), RENAME_EXCHANGE));
-  parts.work->Discard(temp);
+  unsigned flags = !place.whiteout ? RENAME_NOREPLACE : is_dir ? RENAME_EXCHANGE : 0;
+  PLY_CHECK(sys::RenameAt2(temp.dir(), temp.name(), place.upper->get(), name.str().c_str(), flags));
+  if (flags != RENAME_EXCHANGE) temp.Keep();
   return OkStatus();
 }
 
 Result<Entry> PublishNew(Parts& parts, const FreeName& place, Name name, InodeRef* made) {
-  PLY_TRY(struct statx st, sys::Statx(place.upper->get(), name.str().c_str()));
+  Result<struct statx> there = sys::Statx(place.upper->get(), name.str().c_str());
+  if (!there.ok()) {
+    ForgetName(parts, place.dir, name);
+    return there.status();
+  }
+  const struct statx& st = *there;
   Probed found;
   found.type = S_ISDIR(st.stx_mode) ? MergedType::kDirectory : MergedType::kFile;
   found.top = st;
@@ -143,6 +145,12 @@ Result<Entry> PublishNew(Parts& parts, const FreeName& place, Name name, InodeRe
   parts.tree.inodes.AddLookup(*inode);
   if (made) *made = inode;
   return MakeEntry(parts, inode, attr);
+}
+
+Result<Entry> MakeNew(Parts& parts, const Caller& caller, const FreeName& place, Name name,
+                      const NewObject& object) {
+  PLY_CHECK(PlaceNew(parts, caller, place, name, object));
+  return PublishNew(parts, place, name);
 }
 
 }  // namespace plyfs

@@ -1,7 +1,8 @@
 // Making an object under a free name of a directory: what create, mkdir, mknod, symlink and link share.
 //
 // Any thread; blocks.  The object appears in upper in one step, complete and with its final owner: made in
-// place under the caller's ids where the name is free, else in W/work and moved over the whiteout (N1-N6, N16).
+// place under the caller's ids where the name is free, else in W/work and moved over the whiteout (N1-N6,
+// N16).
 #ifndef PLYFS_ENGINE_OPS_NEW_OBJECT_H_
 #define PLYFS_ENGINE_OPS_NEW_OBJECT_H_
 
@@ -19,25 +20,33 @@ struct FreeName {
   bool whiteout = false;  // upper holds a whiteout there
 };
 
-// Copies the directory up.  EEXIST; EROFS; ENOENT: the directory was removed.
+// Whether something may be made there; nothing is copied up.  EEXIST; EROFS; ENOENT: the directory was
+// removed.
+Status CheckFreeName(Parts& parts, const InodeRef& dir, Name name);
+// Likewise, and copies the directory up.  ESTALE: upper was changed by hand.
 Result<FreeName> TakeFreeName(Parts& parts, const InodeRef& dir, Name name);
 
 struct NewObject {
-  uint32_t type = 0;   // S_IFMT bits
-  uint32_t mode = 0;   // permission bits; the caller's umask is applied where there is no default ACL
+  uint32_t type = 0;    // S_IFMT bits
+  uint32_t mode = 0;    // permission bits; the caller's umask is applied where there is no default ACL
   bool opaque = false;  // directories: hides what lies below although no whiteout is there (N6)
   // Makes the object as `name` in `dir` with `mode`.
   std::function<Status(int dir, const char* name, uint32_t mode)> make;
 };
 
 // The object is in upper when this returns.
-Status PlaceNew(Parts& parts, const Caller& caller, const FreeName& place, Name name, const NewObject& object);
+Status PlaceNew(Parts& parts, const Caller& caller, const FreeName& place, Name name,
+                const NewObject& object);
 
-// Moves what was prepared in W/work as `temp` to the free name, over its whiteout if there is one.
-Status MoveIntoPlace(Parts& parts, const FreeName& place, Name name, const std::string& temp, bool is_dir);
+// Moves what was prepared in W/work to the free name, over its whiteout if there is one.
+Status MoveIntoPlace(const FreeName& place, Name name, WorkTemp temp, bool is_dir);
 
 // The tree learns of an object that stands in upper under `name` since now.
 Result<Entry> PublishNew(Parts& parts, const FreeName& place, Name name, InodeRef* made = nullptr);
+
+// Both, for an object that nothing else is done with.
+Result<Entry> MakeNew(Parts& parts, const Caller& caller, const FreeName& place, Name name,
+                      const NewObject& object);
 
 }  // namespace plyfs
 

@@ -28,7 +28,11 @@ Result<Opened> Open(Parts& parts, const Caller& caller, NodeId node, uint32_t fl
     PLY_CHECK(MayOpenForWrite(parts, inode, flags));
     PLY_CHECK(CopyUp(parts, inode, truncates ? CopyUpData::kNone : CopyUpData::kAll));
   }
-  PLY_TRY(UniqueFd fd, OpenData(parts, inode, BackingFlags(parts, flags)));
+  bool on_upper = inode->is_upper();
+  Result<UniqueFd> data = OpenData(parts, inode, BackingFlags(parts, flags));
+  // The client looks the name up again and finds what is there now (fs/namei.c:do_filp_open).
+  if (data.error() == ESTALE) DoubtNames(parts, inode);
+  PLY_TRY(UniqueFd fd, std::move(data));
   if (truncates) {
     Status truncated = TruncateOpened(parts, inode, flags, fd.get());
     inode->DropAttr();
@@ -36,7 +40,7 @@ Result<Opened> Open(Parts& parts, const Caller& caller, NodeId node, uint32_t fl
   }
   Opened opened;
   PLY_TRY(opened.keep_cache, CacheStillTrue(*inode, fd.get()));
-  opened.handle = AddOpenFile(parts, inode, flags, std::move(fd));
+  opened.handle = AddOpenFile(parts, inode, flags, std::move(fd), on_upper);
   if (truncates && kill_suidgid) {
     if (Result<FileAccess> access = AccessFile(parts, opened.handle); access.ok()) {
       (void)KillPrivileges(parts, caller, *access);

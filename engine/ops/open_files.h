@@ -5,7 +5,6 @@
 #ifndef PLYFS_ENGINE_OPS_OPEN_FILES_H_
 #define PLYFS_ENGINE_OPS_OPEN_FILES_H_
 
-#include <atomic>
 #include <memory>
 
 #include "absl/container/flat_hash_map.h"
@@ -23,9 +22,6 @@ struct OpenFile {
 
   const InodeRef inode;
   const uint32_t flags;  // as open(2) has them
-  // Whether the cached descriptor is the upper file's; a handle opened on the lower one changes over when the
-  // file was copied up (C19).
-  std::atomic<bool> on_upper{false};
 };
 
 struct OpenDir {

@@ -44,12 +44,15 @@ Result<UniqueFd> Orphan::Open(int flags) const {
 
 Status KeepAlive(Parts& parts, Inode& inode, UniqueFd fd) {
   if (inode.keeper()) return OkStatus();
-  if (parts.pins.load(std::memory_order_relaxed) < kPinBudget || inode.is_dir()) {
-    inode.SetKeeper(Orphan::Pin(parts.pins, std::move(fd)));
-    return OkStatus();
+  if (parts.pins.load(std::memory_order_relaxed) >= kPinBudget && !inode.is_dir()) {
+    Result<std::shared_ptr<const Orphan>> linked = Orphan::Link(*parts.work, fd.get());
+    // What cannot be linked (O_TMPFILE with O_EXCL, the limit of links) is pinned above the budget.
+    if (linked.ok()) {
+      inode.SetKeeper(*std::move(linked));
+      return OkStatus();
+    }
   }
-  PLY_TRY(auto orphan, Orphan::Link(*parts.work, fd.get()));
-  inode.SetKeeper(std::move(orphan));
+  inode.SetKeeper(Orphan::Pin(parts.pins, std::move(fd)));
   return OkStatus();
 }
 

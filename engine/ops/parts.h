@@ -17,6 +17,7 @@
 #include "engine/layer/probe.h"
 #include "engine/layer/records.h"
 #include "engine/layer/work_dir.h"
+#include "engine/ops/coherence.h"
 #include "engine/ops/exclusion.h"
 #include "engine/ops/open_files.h"
 #include "engine/ops/request.h"
@@ -41,14 +42,17 @@ struct Parts {
   // What is declared first is destroyed last: open handles hold inodes.
   Tree tree;
   FdCache dir_fds{2048};   // O_PATH, of directories in upper, by nodeid
-  FdCache file_fds{8192};  // of open files, by handle
+  FdCache file_fds{8192};  // of open files, by ops/file_access.cc
   HandleTable<OpenFile> files;
   HandleTable<OpenDir> dirs;
 
   Exclusion dir_changes;  // by nodeid of the directory
   Exclusion copies;       // by nodeid of what is copied up
   Exclusion loads;        // of a name, by hash of (parent, name)
+  Exclusion moves;        // of objects whose names change, by ops/name_change.h
   Exclusion listings;     // loads of listings, by nodeid; names are loaded while one is held
+
+  std::unique_ptr<Coherence> coherence;  // null: lower=frozen; its thread uses all of the above
 
   bool writable() const { return config.writable(); }
   ProbeContext probe_context() const { return ProbeContext{*stack, records, rules, rings.get()}; }

@@ -11,8 +11,7 @@ void Release(Parts& parts, Handle handle) {
       access.ok() && (access->file->flags & O_ACCMODE) != O_RDONLY) {
     (void)CacheStillTrue(access->inode(), access->get());
   }
-  parts.file_fds.Erase(handle);
-  parts.files.Remove(handle);
+  RemoveOpenFile(parts, handle);
 }
 
 }  // namespace plyfs::ops

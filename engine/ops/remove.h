@@ -1,6 +1,6 @@
 // Taking a name out of a directory: what unlink, rmdir and rename share.
 //
-// Any thread; blocks.
+// Any thread; blocks.  The changes of the directory are held by the caller (Parts::dir_changes).
 #ifndef PLYFS_ENGINE_OPS_REMOVE_H_
 #define PLYFS_ENGINE_OPS_REMOVE_H_
 
@@ -8,23 +8,26 @@
 
 namespace plyfs {
 
-// Puts a whiteout at `name` of an upper directory, in one step; in the place of what is there, if anything is
-// (N8).  A directory there, empty or not, is moved into W/work and removed (N10).
+// Removes `name`, which is `inode`, from upper and the tree; a directory's view has been seen empty.  A
+// whiteout takes its place where the layers below hold the name (N7-N14).  ESTALE: upper was changed by hand
+// (N21); ENOTEMPTY: the directory was filled by hand.  In both cases upper is as it was.
+Status RemoveEntry(Parts& parts, const InodeRef& dir, Name name, const InodeRef& inode);
+
+// Checks that upper holds `inode` at the name (or nothing, for what is lower) and, where it may be the last
+// name of the object, makes sure that the object outlives it (N19).  Under a NameChange.  ESTALE: it does not
+// (U12).
+Status PrepareToLose(Parts& parts, const InodeRef& inode, int upper_dir, Name name);
+
+// The inode has lost its name, which is gone or is another inode's.
+void LoseName(Parts& parts, const InodeRef& dir, Name name, const InodeRef& inode);
+
+// Puts a whiteout at a name of an upper directory, in one step; in the place of what is there, if anything is
+// (N8).  A directory there is moved into W/work and removed (N10).
 Status PutWhiteout(Parts& parts, int upper_dir, Name name);
 
-// Removes an empty upper directory at `name`, clearing whiteouts that it holds (N9).
-Status RemoveUpperDir(Parts& parts, int upper_dir, Name name);
-
-// Empties an upper directory whose view is empty: if it holds whiteouts, an empty opaque twin takes its place in
-// one step (R11; dir.c:ovl_clear_empty).
+// Makes an upper directory whose view is empty empty on disk: if it holds whiteouts, an empty opaque twin
+// takes its place in one step (R11; dir.c:ovl_clear_empty).
 Status ClearUpperDir(Parts& parts, int upper_dir, Name name);
-
-// Checks that `name` in `upper_dir` is still `inode`'s object and, where it is the last name known, makes sure
-// that the object outlives it (N19).  ESTALE: changed by hand (U12).
-Status PrepareToLose(Parts& parts, const InodeRef& inode, const InodeRef& dir, int upper_dir, Name name);
-
-// The tree learns that `name` of `dir` is gone and `inode` has one name less.
-void PublishRemoved(Parts& parts, const InodeRef& dir, Name name, const InodeRef& inode);
 
 }  // namespace plyfs
 

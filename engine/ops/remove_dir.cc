@@ -23,12 +23,7 @@ Status RemoveDir(Parts& parts, NodeId parent, Name name) {
   if (!(again == inode)) return Errno(ESTALE);
   PLY_TRY(empty, ViewIsEmpty(parts, inode));
   if (!empty) return Errno(ENOTEMPTY);
-  PLY_TRY(bool whiteout, NeedsWhiteout(parts, dir, name));
-  PLY_TRY(SharedFd upper, UpperDir(parts, dir));
-  PLY_CHECK(PrepareToLose(parts, inode, dir, upper->get(), name));
-  PLY_CHECK(whiteout ? PutWhiteout(parts, upper->get(), name) : RemoveUpperDir(parts, upper->get(), name));
-  PublishRemoved(parts, dir, name, inode);
-  return OkStatus();
+  return RemoveEntry(parts, dir, name, inode);
 }
 
 }  // namespace plyfs::ops

@@ -5,6 +5,7 @@
 #include "engine/format/file_type.h"
 #include "engine/io/sys_dir.h"
 #include "engine/ops/locate.h"
+#include "engine/ops/name_change.h"
 #include "engine/ops/ops.h"
 #include "engine/ops/remove.h"
 #include "engine/ops/rename_plan.h"
@@ -17,32 +18,43 @@ Status MoveIn(const RenamePlan& plan, unsigned flags) {
                         plan.to.name.str().c_str(), flags);
 }
 
-// RENAME_WHITEOUT, or where the filesystem lacks it: the whiteout is put at the target first and the two change
-// places; a crash in between shows the target gone, which it was to be, and the source where it was (R21).
-Status MoveLeavingWhiteout(Parts& parts, const RenamePlan& plan) {
-  Status moved = MoveIn(plan, RENAME_WHITEOUT);
-  if (moved.error() != EINVAL) return moved;
-  PLY_CHECK(PutWhiteout(parts, plan.to.upper->get(), plan.to.name));
-  return MoveIn(plan, RENAME_EXCHANGE);
+// For a filesystem that lacks RENAME_WHITEOUT, in two steps (R21).  A crash in between shows a file under
+// both names, and of a directory the target's name without the empty directory that it replaces.
+Status MoveThenWhiteout(Parts& parts, const RenamePlan& plan, unsigned replace) {
+  if (plan.from.inode->is_dir()) {
+    PLY_CHECK(PutWhiteout(parts, plan.to.upper->get(), plan.to.name));
+    return MoveIn(plan, RENAME_EXCHANGE);
+  }
+  WorkTemp link(*parts.work);
+  PLY_CHECK(sys::LinkAt(plan.from.upper->get(), plan.from.name.str().c_str(), link.dir(), link.name()));
+  PLY_CHECK(
+      sys::RenameAt2(link.dir(), link.name(), plan.to.upper->get(), plan.to.name.str().c_str(), replace));
+  link.Keep();
+  return PutWhiteout(parts, plan.from.upper->get(), plan.from.name);
+}
+
+Status MoveOntoWhiteout(const RenamePlan& plan) {
+  if (!plan.leave_whiteout && !plan.from.inode->is_dir()) return MoveIn(plan, 0);  // R6
+  PLY_CHECK(MoveIn(plan, RENAME_EXCHANGE));                                        // R5, R7
+  // A whiteout that hides nothing may stay: the rename is done.
+  if (!plan.leave_whiteout) (void)sys::UnlinkAt(plan.from.upper->get(), plan.from.name.str().c_str());
+  return OkStatus();
 }
 
 Status ActOnUpper(Parts& parts, const RenamePlan& plan) {
   if (plan.exchange) return MoveIn(plan, RENAME_EXCHANGE);
-  if (plan.target_is_whiteout) {
-    if (plan.leave_whiteout) return MoveIn(plan, RENAME_EXCHANGE);  // R5
-    if (!plan.from.inode->is_dir()) return MoveIn(plan, 0);         // R6
-    PLY_CHECK(MoveIn(plan, RENAME_EXCHANGE));                       // R7
-    return sys::UnlinkAt(plan.from.upper->get(), plan.from.name.str().c_str());
-  }
+  if (plan.target_is_whiteout) return MoveOntoWhiteout(plan);
+  unsigned replace = plan.target_in_upper ? 0 : RENAME_NOREPLACE;
   if (plan.target_in_upper && plan.to.inode->is_dir()) {
     // Its whiteouts would keep rename(2) from replacing it (R11).
     PLY_CHECK(ClearUpperDir(parts, plan.to.upper->get(), plan.to.name));
   }
-  if (plan.leave_whiteout) return MoveLeavingWhiteout(parts, plan);  // R4
-  return MoveIn(plan, plan.target_in_upper ? 0 : RENAME_NOREPLACE);  // R3
+  if (!plan.leave_whiteout) return MoveIn(plan, replace);  // R3
+  Status moved = MoveIn(plan, RENAME_WHITEOUT | replace);  // R4
+  return moved.error() == EINVAL ? MoveThenWhiteout(parts, plan, replace) : moved;
 }
 
-// `end.inode` is now at `there`.
+// `end.inode` is now at `there`, and not any more where it was.
 void PublishMoved(Parts& parts, const RenameEnd& end, const RenameEnd& there) {
   there.dir->ChangeListing([&](MergedDir& listing) {
     listing.Insert(there.name.bytes(), DirentTypeOf(end.inode->type()), end.inode->st_ino());
@@ -51,6 +63,7 @@ void PublishMoved(Parts& parts, const RenameEnd& end, const RenameEnd& there) {
     end.inode->SetOnlyName(there.dir, there.name.bytes());
   } else {
     end.inode->AddName(there.dir, there.name.bytes());
+    end.inode->RemoveName(*end.dir, end.name.bytes());
   }
   parts.tree.dentries.SetPresent(there.dir->id(), there.name, end.inode->id());
   end.inode->DropAttr();
@@ -59,19 +72,30 @@ void PublishMoved(Parts& parts, const RenameEnd& end, const RenameEnd& there) {
 
 void Publish(Parts& parts, const RenamePlan& plan) {
   const auto& [from, to] = std::tie(plan.from, plan.to);
+  PublishMoved(parts, from, to);
   if (plan.exchange) {
-    if (!from.inode->is_dir()) from.inode->RemoveName(*from.dir, from.name.bytes());
-    if (!to.inode->is_dir()) to.inode->RemoveName(*to.dir, to.name.bytes());
-    PublishMoved(parts, from, to);
     PublishMoved(parts, to, from);
     return;
   }
-  if (to.inode) PublishRemoved(parts, to.dir, to.name, to.inode);
-  PublishMoved(parts, from, to);
+  if (to.inode) LoseName(parts, to.dir, to.name, to.inode);
   from.dir->ChangeListing([&](MergedDir& listing) { listing.Remove(from.name.bytes()); });
   parts.tree.dentries.SetAbsent(from.dir->id(), from.name);
-  if (!from.inode->is_dir()) from.inode->RemoveName(*from.dir, from.name.bytes());
   from.dir->DropAttr();
+}
+
+Status Move(Parts& parts, const RenamePlan& plan) {
+  const auto& [from, to] = std::tie(plan.from, plan.to);
+  NameChange change(parts, {{*from.dir, from.name}, {*to.dir, to.name}}, {from.inode.get(), to.inode.get()});
+  if (!plan.exchange && plan.target_in_upper) {
+    PLY_CHECK(PrepareToLose(parts, to.inode, to.upper->get(), to.name));
+  }
+  if (Status moved = ActOnUpper(parts, plan); !moved.ok()) {
+    ForgetName(parts, from.dir, from.name);
+    ForgetName(parts, to.dir, to.name);
+    return moved;
+  }
+  Publish(parts, plan);
+  return OkStatus();
 }
 
 }  // namespace
@@ -88,15 +112,10 @@ Status Rename(Parts& parts, NodeId parent, Name name, NodeId new_parent, Name ne
   PLY_CHECK(CheckRename(parts, &plan, no_replace));
   if (plan.from.inode == plan.to.inode) return OkStatus();  // R14
   PLY_CHECK(PrepareRename(parts, &plan, no_replace));
-  if (exchange) {
-    PLY_CHECK(RecordMove(parts, plan.to, plan.from));
-  } else if (plan.to.inode && plan.target_in_upper) {
-    PLY_CHECK(PrepareToLose(parts, plan.to.inode, plan.to.dir, plan.to.upper->get(), plan.to.name));
-  }
+  if (exchange) PLY_CHECK(RecordMove(parts, plan.to, plan.from));
   PLY_CHECK(RecordMove(parts, plan.from, plan.to));
-  PLY_CHECK(ActOnUpper(parts, plan));
-  Publish(parts, plan);
-  return OkStatus();
+  PLY_CHECK(CheckTargetEmpty(parts, plan));
+  return Move(parts, plan);
 }
 
 }  // namespace plyfs::ops

@@ -10,6 +10,7 @@
 #include "engine/ops/guard.h"
 #include "engine/ops/load_listing.h"
 #include "engine/ops/locate.h"
+#include "engine/ops/name_change.h"
 #include "engine/ops/resolve.h"
 
 namespace plyfs {
@@ -20,27 +21,44 @@ bool CanMove(const Parts& parts, const Inode& inode) {
   return !inode.is_dir() || !inode.merged() || parts.config.redirect_dir == RedirectDir::kOn;
 }
 
+// Whether `inode` is `dir` or above it.
+bool IsAbove(const InodeRef& inode, InodeRef dir) {
+  while (!(dir == inode)) {
+    std::optional<InodeName> name = dir->AnyName();
+    if (!name) return false;
+    dir = name->parent;
+  }
+  return true;
+}
+
 Status CheckReplace(Parts& parts, const RenamePlan& plan) {
   const Inode& target = *plan.to.inode;
   if (target.is_dir() && !plan.from.inode->is_dir()) return Errno(EISDIR);
   if (!target.is_dir() && plan.from.inode->is_dir()) return Errno(ENOTDIR);
-  if (!target.is_dir()) return OkStatus();
-  PLY_TRY(bool empty, ViewIsEmpty(parts, plan.to.inode));
-  return empty ? OkStatus() : Status(Errno(ENOTEMPTY));
+  // A directory without lower members is asked only once everything is prepared, as rename(2) on upper would
+  // (dir.c:ovl_rename_start): a refused rename leaves the same traces as the kernel's (R20).
+  if (!target.is_dir() || !target.merged()) return OkStatus();
+  return CheckTargetEmpty(parts, plan);
 }
 
-// What upper itself holds at the target's name, which may be other than what the tree shows there.
-Status LookAtTarget(Parts& parts, RenamePlan* plan) {
-  Result<struct statx> st = sys::Statx(plan->to.upper->get(), plan->to.name.str().c_str());
-  if (st.error() == ENOENT) return OkStatus();
-  if (!st.ok()) return st.status();
-  if (FoundOf(*st) == Found::kWhiteout) {
-    plan->target_is_whiteout = true;
-    return OkStatus();
-  }
-  plan->target_in_upper = true;
-  bool expected = plan->to.inode && plan->to.inode->is_upper() && plan->to.inode->upper() == ObjectIdOf(*st);
-  return expected ? OkStatus() : Status(Errno(ESTALE));  // put there by hand (U3)
+bool IsUpperObject(const InodeRef& inode, const struct statx& st) {
+  return inode && inode->is_upper() && inode->upper() == ObjectIdOf(st);
+}
+
+// What upper itself holds at the two names.  ESTALE where it is neither what the tree shows nor a whiteout or
+// nothing at the target: put there, or taken away, by hand (U3, U12).
+Status LookAtUpper(RenamePlan* plan) {
+  Result<struct statx> from = sys::Statx(plan->from.upper->get(), plan->from.name.str().c_str());
+  if (from.error() == ENOENT) return Errno(ESTALE);
+  if (!from.ok()) return from.status();
+  if (!IsUpperObject(plan->from.inode, *from)) return Errno(ESTALE);
+  Result<struct statx> to = sys::Statx(plan->to.upper->get(), plan->to.name.str().c_str());
+  bool must_be_there = plan->to.inode && plan->to.inode->is_upper();
+  if (to.error() == ENOENT) return must_be_there ? Status(Errno(ESTALE)) : OkStatus();
+  if (!to.ok()) return to.status();
+  plan->target_in_upper = IsUpperObject(plan->to.inode, *to);
+  plan->target_is_whiteout = !plan->to.inode && FoundOf(*to) == Found::kWhiteout;
+  return plan->target_in_upper || plan->target_is_whiteout ? OkStatus() : Status(Errno(ESTALE));
 }
 
 // The name by which the layers below know a directory: its redirect, or its own name.
@@ -98,6 +116,12 @@ Status MarkDestination(Parts& parts, const RenameEnd& moved, const RenameEnd& de
 
 }  // namespace
 
+Status CheckTargetEmpty(Parts& parts, const RenamePlan& plan) {
+  if (plan.exchange || !plan.to.inode || !plan.to.inode->is_dir()) return OkStatus();
+  PLY_TRY(bool empty, ViewIsEmpty(parts, plan.to.inode));
+  return empty ? OkStatus() : Status(Errno(ENOTEMPTY));
+}
+
 Status CheckRename(Parts& parts, RenamePlan* plan, bool no_replace) {
   PLY_TRY(plan->from.inode, ResolvePresent(parts, plan->from.dir, plan->from.name));
   PLY_TRY(plan->to.inode, Resolve(parts, plan->to.dir, plan->to.name));
@@ -109,6 +133,10 @@ Status CheckRename(Parts& parts, RenamePlan* plan, bool no_replace) {
   } else {
     PLY_CHECK(MayAddTo(parts, plan->to.dir));
   }
+  // rename(2) would refuse, but only after the records were written.
+  if (IsAbove(plan->from.inode, plan->to.dir)) return Errno(EINVAL);
+  if (plan->to.inode && IsAbove(plan->to.inode, plan->from.dir))
+    return Errno(plan->exchange ? EINVAL : ENOTEMPTY);
   if (!CanMove(parts, *plan->from.inode)) return Errno(EXDEV);
   if (plan->exchange) return CanMove(parts, *plan->to.inode) ? OkStatus() : Status(Errno(EXDEV));
   return plan->to.inode ? CheckReplace(parts, *plan) : OkStatus();
@@ -127,7 +155,11 @@ Status PrepareRename(Parts& parts, RenamePlan* plan, bool no_replace) {
   if (!(plan->from.inode == from) || !(plan->to.inode == to)) return Errno(ESTALE);
   PLY_TRY(plan->from.upper, UpperDir(parts, plan->from.dir));
   PLY_TRY(plan->to.upper, UpperDir(parts, plan->to.dir));
-  PLY_CHECK(LookAtTarget(parts, plan));
+  if (Status there = LookAtUpper(plan); !there.ok()) {
+    ForgetName(parts, plan->from.dir, plan->from.name);
+    ForgetName(parts, plan->to.dir, plan->to.name);
+    return there;
+  }
   if (plan->exchange) return OkStatus();
   PLY_TRY(plan->leave_whiteout, NeedsWhiteout(parts, plan->from.dir, plan->from.name));
   return OkStatus();
@@ -136,7 +168,8 @@ Status PrepareRename(Parts& parts, RenamePlan* plan, bool no_replace) {
 Status RecordMove(Parts& parts, const RenameEnd& moved, const RenameEnd& destination) {
   PLY_CHECK(MarkDestination(parts, moved, destination));
   if (!moved.inode->is_dir()) return OkStatus();
-  return moved.inode->merged() ? SetRedirect(parts, moved, destination) : SetOpaque(parts, moved, destination);
+  return moved.inode->merged() ? SetRedirect(parts, moved, destination)
+                               : SetOpaque(parts, moved, destination);
 }
 
 }  // namespace plyfs

@@ -1,18 +1,18 @@
 #include "engine/ops/resolve.h"
 
+#include <fcntl.h>
+
+#include "absl/hash/hash.h"
 #include "engine/base/bug.h"
+#include "engine/io/sys_open.h"
 #include "engine/layer/object.h"
+#include "engine/ops/copy_up.h"
 #include "engine/ops/locate.h"
+#include "engine/ops/name_change.h"
 #include "engine/ops/stat_inode.h"
 
 namespace plyfs {
 namespace {
-
-// Whether a lower object is known by what it is: a file with several links is not, since its links part at
-// copy-up (fs/overlayfs/inode.c:ovl_hash_bylower).
-bool KnownByObject(const Parts& parts, const Probed& found) {
-  return found.upper || !parts.config.has_upper() || S_ISDIR(found.top.stx_mode) || found.top.stx_nlink <= 1;
-}
 
 InodeInit DirInit(Parts& parts, const Probed& found) {
   InodeInit init;
@@ -52,13 +52,19 @@ bool SameLowers(const DirLowers& a, const DirLowers& b) {
 
 }  // namespace
 
+ObjectId KnownAs(const Parts& parts, const Inode& dir, Name name, const Probed& found) {
+  ObjectId object = ObjectIdOf(found.top);
+  if (found.upper || (!S_ISDIR(found.top.stx_mode) && !parts.config.has_upper())) return object;
+  object.dev |= uint64_t{1} << 63;  // no device's number has it
+  object.birth ^= absl::HashOf(dir.id(), name.hash());
+  return object;
+}
+
 InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found) {
   bool is_dir = S_ISDIR(found.top.stx_mode);
   InodeInit init = is_dir ? DirInit(parts, found) : FileInit(parts, found);
   DirLowers lowers = init.lowers;
-  InodeRef inode = KnownByObject(parts, found)
-                       ? parts.tree.inodes.Intern(ObjectIdOf(found.top), std::move(init))
-                       : parts.tree.inodes.Insert(std::move(init));
+  InodeRef inode = parts.tree.inodes.Intern(KnownAs(parts, *dir, name, found), std::move(init));
   if (!is_dir) {
     inode->AddName(dir, name.bytes());
     // The last name known was removed, but here is another.
@@ -71,6 +77,7 @@ InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found
     inode->SetLowers(std::move(lowers));
     inode->DropListing();
     inode->DropAttr();
+    if (parts.coherence) parts.coherence->LayersChanged(inode);
   }
   return inode;
 }
@@ -96,6 +103,23 @@ std::optional<InodeRef> Known(Parts& parts, const InodeRef& dir, Name name, cons
   return std::nullopt;
 }
 
+// An upper directory that lower ones join has the origin of the topmost; one made by other means gets it when it
+// is first seen (L24; namei.c:ovl_fix_origin).  Best effort: everything works without.
+void FixOrigin(Parts& parts, const InodeRef& dir, Name name, const Probed& found) {
+  if (!parts.writable() || !found.upper || found.members.empty()) return;
+  Result<SharedFd> above = UpperDir(parts, dir);
+  if (!above.ok()) return;
+  Result<UniqueFd> upper = sys::OpenBeneath((*above)->get(), name.str().c_str(), O_PATH | O_DIRECTORY);
+  if (!upper.ok()) return;
+  auto origin = parts.records.Get(upper->get(), Record::kOrigin);
+  if (!origin.ok() || *origin) return;
+  const Layer& layer = parts.stack->lower(found.members[0].layer);
+  Result<UniqueFd> lower = layer.OpenAt(found.members[0].path, O_PATH | O_DIRECTORY);
+  if (!lower.ok()) return;
+  Status set = parts.records.Set(upper->get(), Record::kOrigin, parts.origins->Make(layer, lower->get()));
+  if (set.ok()) (void)MarkImpure(parts, (*above)->get());
+}
+
 // Nothing: the name was changed while the layers were asked, so the answer may be old.
 Result<std::optional<InodeRef>> LoadOnce(Parts& parts, const InodeRef& dir, Name name,
                                          const DentryCache::Ticket& ticket) {
@@ -109,6 +133,7 @@ Result<std::optional<InodeRef>> LoadOnce(Parts& parts, const InodeRef& dir, Name
     bool kept = dentries.Finish(ticket, name, {DentryCache::State::kAbsent, 0});
     return kept ? std::optional<InodeRef>(InodeRef()) : std::nullopt;
   }
+  FixOrigin(parts, dir, name, *probed);
   InodeRef inode = Admit(parts, dir, name, *probed);
   if (dentries.Finish(ticket, name, {DentryCache::State::kPresent, inode->id()})) {
     return std::optional<InodeRef>(std::move(inode));
@@ -124,15 +149,23 @@ Result<InodeRef> Resolve(Parts& parts, const InodeRef& dir, Name name) {
   DentryCache& dentries = parts.tree.dentries;
   for (int round = 0; round < kRounds; ++round) {
     if (dir->unlinked()) return InodeRef();
-    if (auto known = Known(parts, dir, name, dentries.Find(dir->id(), name))) return *known;
+    Trust trust = WatchDir(parts, dir);
+    if (trust.keeps()) {
+      if (auto known = Known(parts, dir, name, dentries.Find(dir->id(), name))) return *known;
+    }
     // One load a name: who comes second waits here and finds the answer in the cache.
-    Exclusion::Hold loading = parts.loads.Acquire(dir->id() * 31 + name.hash());
+    Exclusion::Hold loading = parts.loads.Acquire(LoadKey(*dir, name));
+    if (!trust.keeps()) dentries.Erase(dir->id(), name);
     DentryCache::Ticket ticket;
     DentryCache::Found found = dentries.FindOrBegin(dir->id(), name, &ticket);
     if (auto known = Known(parts, dir, name, found)) return *known;
     if (found.state != DentryCache::State::kUnknown) continue;
     PLY_TRY(std::optional<InodeRef> loaded, LoadOnce(parts, dir, name, ticket));
-    if (loaded) return *loaded;
+    if (!loaded) continue;
+    if (StillWatched(*dir, trust)) return *loaded;
+    // Nobody would tell of a change (U2).
+    dentries.Erase(dir->id(), name);
+    if (!trust.keeps()) return *loaded;
   }
   return PLY_BUG("a name changed during each of 64 loads");
 }

@@ -3,6 +3,7 @@
 #include "engine/format/mode_rules.h"
 #include "engine/io/sys_file.h"
 #include "engine/io/sys_owner.h"
+#include "engine/io/sys_xattr.h"
 #include "engine/ops/copy_up.h"
 #include "engine/ops/file_access.h"
 #include "engine/ops/guard.h"
@@ -58,12 +59,26 @@ bool ChangesNothing(const SetAttrArgs& args) {
          !args.mtime_now;
 }
 
+// A request without any attribute is chown(-1, -1), which changes no owner but has all other effects of one: copy-up,
+// set-id bits and capabilities cleared, ctime (C, table of triggers).  The client also sends one before a write
+// that is to remove a capability; then the file is in upper and that is all that may happen.
+Status ChownToNobodyElse(Parts& parts, const InodeRef& inode) {
+  PLY_CHECK(MayChange(parts, inode));
+  PLY_CHECK(CopyUp(parts, inode));
+  PLY_TRY(UniqueFd fd, OpenUpper(parts, inode, O_PATH));
+  Status removed = inode->opens() > 0 ? sys::RemoveXattr(fd.get(), "security.capability") : Errno(ENODATA);
+  inode->DropAttr();
+  return removed.ok() ? OkStatus() : sys::Chown(fd.get(), kKeepId, kKeepId);
+}
+
 }  // namespace
 
 Result<AttrReply> SetAttr(Parts& parts, const Caller& caller, NodeId node, Handle handle,
                           const SetAttrArgs& args) {
   PLY_TRY(InodeRef inode, FindNode(parts, node));
-  if (!ChangesNothing(args)) {
+  if (ChangesNothing(args)) {
+    PLY_CHECK(ChownToNobodyElse(parts, inode));
+  } else {
     bool only_now = args.atime_now && args.mtime_now && !args.mode && !args.uid && !args.gid && !args.size;
     // Setting the present time is a kind of appending (fs/attr.c:setattr_prepare via may_setattr).
     PLY_CHECK(only_now ? MayOpenForWrite(parts, inode, O_APPEND) : MayChange(parts, inode));
@@ -74,7 +89,7 @@ Result<AttrReply> SetAttr(Parts& parts, const Caller& caller, NodeId node, Handl
     PLY_CHECK(applied);
   }
   PLY_TRY(Attr attr, StatInode(parts, inode));
-  return MakeAttrReply(parts, attr);
+  return MakeAttrReply(parts, inode, attr);
 }
 
 }  // namespace plyfs::ops

@@ -66,20 +66,24 @@ Attr PresentAttr(Parts& parts, const InodeRef& inode, const struct statx& st) {
 
 Result<Attr> StatInode(Parts& parts, const InodeRef& inode) {
   if (std::optional<Attr> cached = inode->CachedAttr()) return *cached;
+  Inode::Watching watching = WatchAround(parts, inode);
   uint64_t version = inode->attr_version();
-  PLY_TRY(struct statx st, StatVisible(parts, inode));
-  Attr attr = PresentAttr(parts, inode, st);
+  Result<struct statx> st = StatVisible(parts, inode);
+  if (st.error() == ESTALE) DoubtNames(parts, inode);
+  if (!st.ok()) return st.status();
+  Attr attr = PresentAttr(parts, inode, *st);
+  if (!watching.all) return attr;
   inode->StoreAttr(version, attr);
+  if (!(inode->AttrWatching() == watching)) inode->DropAttr();
   return attr;
 }
 
 Entry MakeEntry(Parts& parts, const InodeRef& inode, const Attr& attr) {
-  uint32_t ttl = parts.tree.ttl_s.load(std::memory_order_relaxed);
-  return Entry{inode->id(), attr, ttl, ttl};
+  return Entry{inode->id(), attr, parts.tree.EntryTtl(*inode), parts.tree.AttrTtl(*inode)};
 }
 
-AttrReply MakeAttrReply(Parts& parts, const Attr& attr) {
-  return AttrReply{attr, parts.tree.ttl_s.load(std::memory_order_relaxed)};
+AttrReply MakeAttrReply(Parts& parts, const InodeRef& inode, const Attr& attr) {
+  return AttrReply{attr, parts.tree.AttrTtl(*inode)};
 }
 
 }  // namespace plyfs

@@ -19,7 +19,7 @@ uint64_t MapIno(const Parts& parts, const ObjectId& object);
 
 // Answers to the client.
 Entry MakeEntry(Parts& parts, const InodeRef& inode, const Attr& attr);
-AttrReply MakeAttrReply(Parts& parts, const Attr& attr);
+AttrReply MakeAttrReply(Parts& parts, const InodeRef& inode, const Attr& attr);
 
 }  // namespace plyfs
 

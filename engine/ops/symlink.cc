@@ -14,8 +14,7 @@ Result<Entry> Symlink(Parts& parts, const Caller& caller, NodeId parent, Name na
   object.make = [to = std::string(target)](int at, const char* as, uint32_t) {
     return sys::SymlinkAt(to.c_str(), at, as);
   };
-  PLY_CHECK(PlaceNew(parts, caller, place, name, object));
-  return PublishNew(parts, place, name);
+  return MakeNew(parts, caller, place, name, object);
 }
 
 }  // namespace plyfs::ops

@@ -39,7 +39,8 @@ Result<Created> TmpFile(Parts& parts, const Caller& caller, NodeId parent, uint3
   parts.tree.inodes.AddLookup(*inode);
   Entry entry = MakeEntry(parts, inode, PresentAttr(parts, inode, st));
   Opened opened;
-  opened.handle = AddOpenFile(parts, inode, flags & ~static_cast<uint32_t>(O_TMPFILE), std::move(fd));
+  opened.handle =
+      AddOpenFile(parts, inode, flags & ~static_cast<uint32_t>(O_TMPFILE), std::move(fd), /*on_upper=*/true);
   return Created{entry, opened};
 }
 

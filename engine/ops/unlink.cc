@@ -1,4 +1,3 @@
-#include "engine/io/sys_dir.h"
 #include "engine/ops/copy_up.h"
 #include "engine/ops/guard.h"
 #include "engine/ops/locate.h"
@@ -18,12 +17,7 @@ Status Unlink(Parts& parts, NodeId parent, Name name) {
   Exclusion::Hold changing = parts.dir_changes.Acquire(dir->id());
   PLY_TRY(inode, ResolvePresent(parts, dir, name));
   if (inode->is_dir()) return Errno(EISDIR);
-  PLY_TRY(bool whiteout, NeedsWhiteout(parts, dir, name));
-  PLY_TRY(SharedFd upper, UpperDir(parts, dir));
-  PLY_CHECK(PrepareToLose(parts, inode, dir, upper->get(), name));
-  PLY_CHECK(whiteout ? PutWhiteout(parts, upper->get(), name) : sys::UnlinkAt(upper->get(), name.str().c_str()));
-  PublishRemoved(parts, dir, name, inode);
-  return OkStatus();
+  return RemoveEntry(parts, dir, name, inode);
 }
 
 }  // namespace plyfs::ops

@@ -101,6 +101,23 @@ void DentryCache::EraseAll(NodeId parent) {
   }
 }
 
+std::vector<DentryCache::Forgotten> DentryCache::Take(const std::function<bool(NodeId parent)>& chosen) {
+  std::vector<Forgotten> taken;
+  for (Shard& shard : shards_) {
+    MutexLock lock(shard.mu);
+    for (auto it = shard.map.begin(); it != shard.map.end();) {
+      auto next = std::next(it);
+      if (chosen(it->first.parent)) {
+        if (it->second.state == State::kAbsent) --shard.absent;
+        taken.push_back(Forgotten{it->first.parent, it->first.name});
+        shard.map.erase(it);
+      }
+      it = next;
+    }
+  }
+  return taken;
+}
+
 size_t DentryCache::size() {
   size_t n = 0;
   for (Shard& shard : shards_) {

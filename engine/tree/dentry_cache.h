@@ -9,8 +9,10 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "engine/base/ids.h"
@@ -53,6 +55,12 @@ class DentryCache {
   void EraseIf(NodeId parent, std::string_view name, NodeId node);
   // Forgets every name of `parent`.
   void EraseAll(NodeId parent);
+  // Forgets every name of the parents that `chosen` picks, in one pass, and tells which they were.
+  struct Forgotten {
+    NodeId parent;
+    std::string name;
+  };
+  std::vector<Forgotten> Take(const std::function<bool(NodeId parent)>& chosen);
 
   size_t size();
 

@@ -21,7 +21,7 @@ const LowerPath& DirLowers::path(size_t i) const {
 }
 
 Inode::Inode(InodeTable& table, NodeId id, InodeInit init)
-    : table_(table), id_(id), type_(init.type), st_ino_(init.st_ino) {
+    : table_(table), id_(id), type_(init.type), st_ino_(init.st_ino), watch_(table.first_watch_word()) {
   upper_known_.store(init.upper.known(), std::memory_order_relaxed);
   TinyLock lock(mu_);
   upper_ = init.upper;
@@ -61,14 +61,12 @@ void Inode::SetIdentity(const ObjectId& object) {
 }
 
 void Inode::MarkUpper(const ObjectId& upper) {
+  // Before the state: who sees upper must not be led to a lower file's data any more.
+  std::unique_ptr<LowerAnchor> data;
   TinyLock lock(mu_);
+  data = std::move(data_);
   upper_ = upper;
   upper_known_.store(true, std::memory_order_release);
-}
-
-void Inode::ForgetData() {
-  TinyLock lock(mu_);
-  data_.reset();
 }
 
 std::optional<InodeName> Inode::AnyName() const {
@@ -89,8 +87,10 @@ bool Inode::HasName(const Inode& parent, std::string_view name) const {
 }
 
 void Inode::AddName(InodeRef parent, std::string_view name) {
-  if (HasName(*parent, name)) return;
   TinyLock lock(mu_);
+  for (const InodeName& n : names_) {
+    if (n.parent == parent && n.name == name) return;
+  }
   names_.insert(names_.begin(), InodeName{std::move(parent), std::string(name)});
 }
 
@@ -153,8 +153,36 @@ bool Inode::merged() const {
 }
 
 void Inode::SetLowers(DirLowers lowers) {
+  {
+    TinyLock lock(mu_);
+    std::swap(dir_->lowers, lowers);
+  }
+  ResetWatch();
+}
+
+void Inode::ResetWatch() {
+  uint32_t first = table_.first_watch_word();
+  uint32_t word = watch_.load(std::memory_order_relaxed);
+  while (!watch_.compare_exchange_weak(word, ((word | 3) + 1) | first, std::memory_order_acq_rel)) {
+  }
+}
+
+Inode::Watching Inode::NamesWatching() const {
+  Watching sum;
   TinyLock lock(mu_);
-  std::swap(dir_->lowers, lowers);
+  for (const InodeName& name : names_) {
+    uint32_t word = name.parent->watch_word();
+    sum.all = sum.all && WatchOf(word) == Watch::kWatched;
+    sum.digest = sum.digest * 0x9e3779b97f4a7c15u + (name.parent->id_ ^ (uint64_t{word} << 32));
+  }
+  return sum;
+}
+
+Inode::Watching Inode::AttrWatching() const {
+  Watching sum = NamesWatching();
+  if (!is_dir()) return sum;
+  uint32_t word = watch_word();
+  return Watching{sum.all && WatchOf(word) == Watch::kWatched, sum.digest * 31 + word};
 }
 
 std::shared_ptr<MergedDir> Inode::listing() const {

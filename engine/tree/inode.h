@@ -108,11 +108,9 @@ class Inode {
   // The lower object (non-directories); stays what it was after copy-up.
   LowerAnchor lower() const;
   LowerAnchor data() const;
-  // The copy stands in upper.  Once in an inode's life.
+  // The copy stands in upper, with its data.  Once in an inode's life.
   void MarkUpper(const ObjectId& upper);
   void SetIno(uint64_t st_ino) { st_ino_.store(st_ino, std::memory_order_relaxed); }
-  // After a metacopy file was given its data.
-  void ForgetData();
 
   // Names: parent and name of each name the engine knows of this object, the latest first.
   std::optional<InodeName> AnyName() const;
@@ -154,6 +152,30 @@ class Inode {
     }
     if (current) change(*current);
   }
+
+  // Watching (U2).  The word says whether changes made by hand in any of the directory's copies will be told,
+  // and moves on with every change of that; what was read of the layers is kept only if the word said watched
+  // before and is the same after.
+  enum class Watch : uint8_t { kNot = 0, kWatched = 1, kCannot = 2 };
+  uint32_t watch_word() const { return watch_.load(std::memory_order_acquire); }
+  static Watch WatchOf(uint32_t word) { return static_cast<Watch>(word & 3); }
+  bool watched() const { return WatchOf(watch_word()) == Watch::kWatched; }
+  // False: the word is not `before` any more.
+  bool SetWatch(uint32_t before, Watch state) {
+    return watch_.compare_exchange_strong(before, (before & ~3u) | static_cast<uint32_t>(state),
+                                          std::memory_order_acq_rel);
+  }
+  // Its copies are others now, or the watches are gone.  No effect where layers are promised not to change.
+  void ResetWatch();
+  // Whether every directory that holds a name of the object is watched (and the object itself, if it is a
+  // directory), and a digest of their words.
+  struct Watching {
+    bool all = true;
+    uint64_t digest = 0;
+    friend bool operator==(const Watching&, const Watching&) = default;
+  };
+  Watching NamesWatching() const;
+  Watching AttrWatching() const;
 
   // Attributes, as cached.  A change of the object calls DropAttr before it is acknowledged; StoreAttr keeps
   // nothing if one was called since attr_version was read.
@@ -209,6 +231,7 @@ class Inode {
   std::atomic<uint32_t> refs_{1};
   std::atomic<uint32_t> opens_{0};
   std::atomic<uint64_t> lookups_{0};  // changed by InodeTable under its shard's lock
+  std::atomic<uint32_t> watch_;
   std::atomic<bool> upper_known_{false};
   std::atomic<bool> unlinked_{false};
 

@@ -9,6 +9,10 @@ namespace plyfs {
 InodeTable::InodeTable(DentryCache& dentries) : dentries_(dentries), chunks_(new std::atomic<Chunk*>[kMaxChunks] {}) {}
 
 InodeTable::~InodeTable() {
+  // What the client still holds at unmount.
+  for (const InodeRef& inode : All()) {
+    if (uint64_t held = inode->lookups()) Forget(inode->id(), held);
+  }
   for (size_t i = 0; i < kMaxChunks; ++i) delete chunks_[i].load(std::memory_order_relaxed);
 }
 
@@ -93,6 +97,22 @@ void InodeTable::Rekey(Inode& inode, const ObjectId& object) {
   if (known) known->SetIdentity(ObjectId());
   known = &inode;
   inode.SetIdentity(object);
+}
+
+std::vector<InodeRef> InodeTable::All() {
+  std::vector<InodeRef> all;
+  all.reserve(size());
+  for (size_t c = 0; c < kMaxChunks; ++c) {
+    Chunk* chunk = chunks_[c].load(std::memory_order_acquire);
+    if (!chunk) break;
+    for (uint32_t i = 0; i < kChunkSlots; ++i) {
+      MutexLock lock(SlotMutex(static_cast<uint32_t>(c * kChunkSlots + i)));
+      Inode* inode = (*chunk)[i].inode;
+      if (!inode) continue;
+      if (InodeRef ref = TryRef(inode)) all.push_back(std::move(ref));
+    }
+  }
+  return all;
 }
 
 void InodeTable::AddLookup(Inode& inode) {

@@ -44,6 +44,14 @@ class InodeTable {
   void AddLookup(Inode& inode);
   void Forget(NodeId id, uint64_t count);
 
+  // All inodes that there are, in no order.
+  std::vector<InodeRef> All();
+
+  // Layers are promised not to change: every directory counts as watched from the start.  Before the first
+  // inode.
+  void AssumeWatched() { first_watch_word_ = static_cast<uint32_t>(Inode::Watch::kWatched); }
+  uint32_t first_watch_word() const { return first_watch_word_; }
+
   size_t size() const { return live_.load(std::memory_order_relaxed); }
 
  private:
@@ -77,6 +85,7 @@ class InodeTable {
   void RetireOne(Inode* inode);
 
   DentryCache& dentries_;
+  uint32_t first_watch_word_ = 0;  // constant once there is an inode
   std::array<Mutex, kShards> slot_mu_;
   std::unique_ptr<std::atomic<Chunk*>[]> chunks_;
   std::array<IdentityShard, kShards> identities_;

@@ -19,6 +19,17 @@ void MergedDir::Insert(std::string_view name, uint8_t type, uint64_t ino) {
   ++next_cookie_;
 }
 
+void MergedDir::SetIno(std::string_view name, uint64_t ino) {
+  MutexLock lock(mu_);
+  if (auto it = current_.find(name); it != current_.end()) {
+    auto at = std::lower_bound(deltas_.begin(), deltas_.end(), it->second,
+                               [](const Delta& d, Cookie cookie) { return d.cookie < cookie; });
+    at->ino = ino;
+  } else if (index_) {
+    if (auto i = index_->Find(Name::Trusted(name))) index_ino_[*i] = ino;
+  }
+}
+
 void MergedDir::Remove(std::string_view name) {
   MutexLock lock(mu_);
   RemoveLocked(name);
@@ -70,7 +81,9 @@ std::vector<MergedDir::Row> MergedDir::Read(uint64_t view, Cookie after, size_t 
     auto died = index_died_.find(static_cast<uint32_t>(i));
     if (died != index_died_.end() && died->second <= view) continue;
     const LowerIndex::Entry& e = index_->entry(i);
-    rows.push_back(Row{std::string(index_->name(i)), e.ino, e.type, first_cookie_ + i + 1});
+    auto other = index_ino_.find(static_cast<uint32_t>(i));
+    uint64_t ino = other == index_ino_.end() ? e.ino : other->second;
+    rows.push_back(Row{std::string(index_->name(i)), ino, e.type, first_cookie_ + i + 1});
   }
   auto it = std::upper_bound(deltas_.begin(), deltas_.end(), after,
                              [](Cookie cookie, const Delta& d) { return cookie < d.cookie; });

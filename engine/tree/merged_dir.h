@@ -38,6 +38,8 @@ class MergedDir {
 
   // The name is there now, as this; replaces what was there.  Upper's own names at load come through here too.
   void Insert(std::string_view name, uint8_t type, uint64_t ino);
+  // The name's number is another one now (S6); its place stays.
+  void SetIno(std::string_view name, uint64_t ino);
   // The name is gone.
   void Remove(std::string_view name);
 
@@ -75,6 +77,7 @@ class MergedDir {
   std::vector<Delta> deltas_ ABSL_GUARDED_BY(mu_);                           // in cookie order
   StringMap<Cookie> current_ ABSL_GUARDED_BY(mu_);                           // live delta names
   absl::flat_hash_map<uint32_t, uint64_t> index_died_ ABSL_GUARDED_BY(mu_);  // index entry -> sequence
+  absl::flat_hash_map<uint32_t, uint64_t> index_ino_ ABSL_GUARDED_BY(mu_);   // index entries with another number
   std::multiset<uint64_t> views_ ABSL_GUARDED_BY(mu_);
   uint64_t sequence_ ABSL_GUARDED_BY(mu_) = 1;
   Cookie next_cookie_ ABSL_GUARDED_BY(mu_);

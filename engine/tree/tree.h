@@ -22,6 +22,16 @@ struct Tree {
   // How long the client may keep what it is told, in seconds: an hour while changes made by hand are noticed
   // (or promised not to happen), one second where no watch could be had (U2).
   std::atomic<uint32_t> ttl_s{3600};
+  static constexpr uint32_t kUnwatchedTtl = 1;
+
+  // Of the names in `dir`, present and absent.
+  uint32_t NameTtl(const Inode& dir) const { return dir.watched() ? Ttl() : kUnwatchedTtl; }
+  // Of the object's names and of its attributes.
+  uint32_t EntryTtl(const Inode& inode) const { return inode.NamesWatching().all ? Ttl() : kUnwatchedTtl; }
+  uint32_t AttrTtl(const Inode& inode) const { return inode.AttrWatching().all ? Ttl() : kUnwatchedTtl; }
+
+ private:
+  uint32_t Ttl() const { return ttl_s.load(std::memory_order_relaxed); }
 };
 
 }  // namespace plyfs

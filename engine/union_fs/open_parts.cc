@@ -92,7 +92,9 @@ Result<std::unique_ptr<Parts>> OpenParts(const StackConfig& config, std::string*
   parts->inos = std::make_unique<InoMapper>(parts->stack->filesystems(), parts->stack->upper() != nullptr,
                                             AllNumbersFitIn32Bits(*parts->stack));
   if (config.use_io_uring) parts->rings = std::make_unique<RingPool>();
+  if (config.lower == LowerMode::kFrozen) parts->tree.inodes.AssumeWatched();
   PLY_CHECK(PlantRoot(*parts));
+  if (config.lower == LowerMode::kWatch) parts->coherence = std::make_unique<Coherence>(*parts);
   return parts;
 }
 

@@ -118,7 +118,9 @@ Result<std::string> UnionFs::GetXattr(const Caller&, NodeId node, std::string_vi
   return ops::GetXattr(*parts_, node, name);
 }
 
-Result<std::string> UnionFs::ListXattr(const Caller&, NodeId node) { return ops::ListXattr(*parts_, node); }
+Result<std::string> UnionFs::ListXattr(const Caller& caller, NodeId node) {
+  return ops::ListXattr(*parts_, caller, node);
+}
 
 Status UnionFs::SetXattr(const Caller& caller, NodeId node, std::string_view name, std::string_view value,
                          uint32_t flags, bool kill_sgid) {
@@ -136,6 +138,6 @@ Result<std::string> UnionFs::Ioctl(const Caller& caller, NodeId node, Handle, ui
   return ops::Ioctl(*parts_, caller, node, command, in, out_size);
 }
 
-void UnionFs::Close() {}
+void UnionFs::Close() { parts_->coherence.reset(); }
 
 }  // namespace plyfs

@@ -173,6 +173,10 @@ int Executor::CopyRange(const Step& step, int fd, Outcome* out) {
 
 // Where holes are is the allocator's business (as st_blocks); that what is skipped reads as zeros is not.
 int Executor::Seek(const Step& step, int fd, Outcome* out) {
+  struct stat is;
+  if (fstat(fd, &is) < 0) return errno;
+  // In a directory the answer is its size, which is not compared.
+  if (S_ISDIR(is.st_mode) && (step.b == SEEK_DATA || step.b == SEEK_HOLE)) return 0;
   const off_t found = lseek(fd, step.a, static_cast<int>(step.b));
   if (found < 0) return errno;
   const off_t hole = step.b == SEEK_HOLE ? found : step.a;

@@ -27,6 +27,8 @@ sigset_t HandledSignals() {
 
 void SignalThread::Block() {
   ::signal(SIGPIPE, SIG_IGN);
+  // A caller that ignores these means itself; INT and HUP stay ignored where they are (nohup).
+  for (int signal : {SIGTERM, SIGUSR1}) ::signal(signal, SIG_DFL);
   sigset_t set = HandledSignals();
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }

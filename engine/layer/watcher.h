@@ -1,0 +1,100 @@
+// Watcher: tells which directories of layers were changed by others than this process (semantics U2).
+//
+// Mechanism only: a directory is watched on behalf of a number (the nodeid of the merged directory), and it is
+// that number that comes back; what a change means is ops/coherence's.  Owned by Coherence.  Watch may be called
+// from any thread and costs a few microseconds; it never blocks on a layer for longer than asking it for the
+// directory's handle does.  One thread, started by the first Watch, reads the notices and calls the sink, which
+// may block.  Marks are bounded, about 40 bytes each here (the kernel pins an inode for each).
+#ifndef PLYFS_ENGINE_LAYER_WATCHER_H_
+#define PLYFS_ENGINE_LAYER_WATCHER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
+#include "engine/base/ids.h"
+#include "engine/base/mutex.h"
+#include "engine/layer/notify_group.h"
+
+namespace plyfs {
+
+class Watcher {
+ public:
+  enum class Outcome {
+    kWatched,
+    kNoRoom,       // the bound, or the kernel's, is reached
+    kUnwatchable,  // the filesystem cannot, or not so that our own changes are told apart
+  };
+  // Whose changes a directory may see.
+  enum class Changes {
+    kOurs,    // upper: this process writes there too
+    kOthers,  // lowers
+  };
+  struct Event {
+    NodeId node = 0;
+    std::string name;   // empty: the directory itself
+    uint8_t what = 0;   // LayerChange
+    bool gone = false;  // a directory watched for `node` may be no more: see Remove
+    uint64_t key = 0;
+  };
+  class Sink {
+   public:
+    virtual ~Sink() = default;
+    // On the watcher's thread.  `lost`: changes have happened that nobody will tell of.  Also called, empty,
+    // after Wake.
+    virtual void OnEvents(std::vector<Event> events, bool lost) = 0;
+  };
+  struct Options {
+    size_t max_marks = DefaultMarks();
+    bool fanotify = true;  // false: as on a system without it
+  };
+  // Three quarters of what the kernel grants one user: mounts of others need some as well.
+  static size_t DefaultMarks();
+
+  Watcher(Sink& sink, const Options& options);
+  // Waits for the sink to return.
+  ~Watcher();
+  Watcher(const Watcher&) = delete;
+  Watcher& operator=(const Watcher&) = delete;
+
+  // The directory that `dir` (O_PATH or not) holds.  What changes after kWatched was returned is told.
+  Outcome Watch(NodeId node, int dir, Changes changes);
+  // `node` is not to be told of this key any more.
+  void Remove(uint64_t key, NodeId node);
+  // Drops every mark.  Who was being watched meanwhile may be so or not.
+  void Flush();
+  // Calls the sink soon.
+  void Wake();
+
+  size_t marks() const;
+  // For whom directories are watched, each at least once.
+  std::vector<NodeId> Nodes() const;
+
+ private:
+  using Nodelist = absl::InlinedVector<NodeId, 1>;
+
+  Result<uint64_t> AddMark(int dir, Changes changes) const;
+  void StartThread();
+  void Run();
+  std::vector<Event> EventsOf(const std::vector<Notice>& notices) const;
+
+  Sink& sink_;
+  const size_t max_marks_;
+  // Constant; null where the kernel has none for us.
+  std::unique_ptr<NotifyGroup> fanotify_;
+  std::unique_ptr<NotifyGroup> inotify_;
+  UniqueFd wake_;
+
+  mutable Mutex mu_;
+  absl::flat_hash_map<uint64_t, Nodelist> nodes_ ABSL_GUARDED_BY(mu_);
+  bool stop_ ABSL_GUARDED_BY(mu_) = false;
+  std::thread thread_;  // constant after construction until Stop
+};
+
+}  // namespace plyfs
+
+#endif  // PLYFS_ENGINE_LAYER_WATCHER_H_

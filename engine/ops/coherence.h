@@ -1,0 +1,112 @@
+// Coherence: keeps what is known of the merged tree true while people change its layers by hand (lower=watch;
+// semantics U1-U15, section 8).
+//
+// Policy over layer/Watcher.  Owned by Parts; null with lower=frozen, where every directory counts as watched.
+// WatchDir and LayersChanged may be called from any thread; notices are handled on the watcher's own thread,
+// which may block on the layers and on changes under way, and which no request ever waits for.
+//
+// The invariant: what the tree remembers of a directory (names, absences, listing) or of an object (attributes)
+// was read after every copy of the directory in the layers was being watched.  What may not be remembered is
+// asked anew each time, and the client is told to keep it for one second (U2).
+#ifndef PLYFS_ENGINE_OPS_COHERENCE_H_
+#define PLYFS_ENGINE_OPS_COHERENCE_H_
+
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "engine/base/mutex.h"
+#include "engine/base/name.h"
+#include "engine/layer/watcher.h"
+#include "engine/tree/inode.h"
+
+namespace plyfs {
+
+struct Parts;
+struct Probed;
+
+class Coherence final : private Watcher::Sink {
+ public:
+  explicit Coherence(Parts& parts, const Watcher::Options& options = Watcher::Options());
+  // No notice is handled any more when it returns.
+  ~Coherence() override;
+
+  // Before the directory is first read: watches all its copies, unless that was done; gives its watch word
+  // (Inode::watch_word).
+  uint32_t Watch(const InodeRef& dir);
+  // A directory's copy that is about to be put into upper; what is known of the directory stays.  False: it is
+  // not watched, and LayersChanged must be called once it stands there.
+  bool WatchStaged(const Inode& dir, int copy);
+  // The set of the directory's copies has changed: forgets everything beneath it.
+  void LayersChanged(const InodeRef& dir);
+
+  // What an overflow of the kernel's queue does: forgets everything.
+  void ForgetAll();
+  const Watcher& watcher() const { return watcher_; }
+
+ private:
+  // A name to be looked at again, known to have meant `child` (0: what the dentry cache says).
+  struct Doubt {
+    NodeId dir = 0;
+    std::string name;
+    uint8_t what = 0;
+    NodeId child = 0;
+  };
+
+  void OnEvents(std::vector<Watcher::Event> events, bool lost) override;
+  std::vector<Doubt> DoubtsOf(const std::vector<Watcher::Event>& events);
+  void DirectoryItself(const InodeRef& dir, uint8_t what, std::vector<Doubt>* doubts);
+  void RecheckAll(const std::vector<Doubt>& doubts);
+  void DropGone(const std::vector<Watcher::Event>& events);
+
+  void Recheck(const Doubt& doubt);
+  void NameInDoubt(const InodeRef& dir, Name name, const InodeRef& child, uint8_t what);
+  void KeepNode(const InodeRef& dir, Name name, const InodeRef& child);
+  void LoseName(const InodeRef& dir, Name name, const InodeRef& child);
+  void ObjectChanged(const InodeRef& inode, bool data);
+  void ListingChanged(const InodeRef& dir);
+
+  void ForgetBeneath(const InodeRef& top);
+  void ForgetObject(const InodeRef& inode);
+  void DoubtLater(const std::vector<InodeRef>& beneath);
+
+  Watcher::Outcome WatchCopies(const InodeRef& dir);
+  Watcher::Outcome WatchLower(const Inode& dir, const DirLowers& lowers, size_t i);
+  void MakeRoom();
+
+  Parts& parts_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> wants_room_{false};
+  std::atomic<bool> told_no_room_{false};
+  std::atomic<bool> told_unwatchable_{false};
+  std::chrono::steady_clock::time_point last_room_{};  // watcher's thread only
+
+  Mutex mu_;
+  std::vector<Doubt> later_ ABSL_GUARDED_BY(mu_);
+
+  Watcher watcher_;  // last: its thread uses the rest
+};
+
+// What was known of the directory's watching when something was about to be read from its layers.
+struct Trust {
+  uint32_t word = 0;
+  bool keeps() const { return Inode::WatchOf(word) == Inode::Watch::kWatched; }
+};
+
+// Watches the directory, if that is not done, and says whether what is read from now on may be kept.
+Trust WatchDir(Parts& parts, const InodeRef& dir);
+// What was read since may be kept: nothing about the watching has changed.
+inline bool StillWatched(const Inode& dir, Trust trust) {
+  return trust.keeps() && dir.watch_word() == trust.word;
+}
+// Likewise for an object's attributes: watches the directories that hold its names.
+Inode::Watching WatchAround(Parts& parts, const InodeRef& inode);
+
+// The object was not where it was: its names are to be asked for again.
+void DoubtNames(Parts& parts, const InodeRef& inode);
+
+}  // namespace plyfs
+
+#endif  // PLYFS_ENGINE_OPS_COHERENCE_H_
