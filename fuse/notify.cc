@@ -65,7 +65,11 @@ void Notifier::InvalidateEntry(NodeId parent, std::string_view name) {
   Post(parent, {Kind::kEntry, std::string(name)});
 }
 void Notifier::InvalidateAttr(NodeId node) {
-  Post(node, {Kind::kAttr, {}});
+  {
+    MutexLock lock(mu_);
+    if (stop_) return;
+  }
+  Write(node, {Kind::kAttr, {}});
 }
 void Notifier::InvalidateData(NodeId node) {
   Post(node, {Kind::kData, {}});

@@ -127,7 +127,7 @@ TEST(Notifier, AnEqualNoticeThatWaitsIsNotRepeated) {
   // "a" is being sent, so it counts again: the change may have come after the kernel looked.
   for (const char* name : {"a", "b", "a", "b"}) notifier.InvalidateEntry(1, name);
   kernel.Block(0);
-  notifier.InvalidateAttr(1);
+  notifier.InvalidateData(1);
   const auto sent = kernel.AwaitSent(4);
   EXPECT_EQ(NameIn(sent[0]), "a");
   EXPECT_EQ(NameIn(sent[1]), "a");
@@ -141,12 +141,12 @@ TEST(Notifier, StopTellsOfAStuckSender) {
   Notifier notifier(kernel);
   kernel.Block(1);
   notifier.Start(false);
-  notifier.InvalidateAttr(1);
+  notifier.InvalidateData(1);
   kernel.AwaitEntered(1);
   EXPECT_FALSE(notifier.Stop(std::chrono::milliseconds(1)));
   kernel.Block(0);
   EXPECT_TRUE(notifier.Stop(kLong));
-  notifier.InvalidateAttr(2);  // after the end: dropped
+  notifier.InvalidateData(2);  // after the end: dropped
   EXPECT_EQ(kernel.AwaitSent(1).size(), 1u);
 }
 

@@ -26,7 +26,8 @@ struct HandleBuffer {
   struct file_handle* get() { return reinterpret_cast<struct file_handle*>(bytes); }
 };
 
-// Of the handle only: the filesystem's id would cost a statfs a directory, and telling one too many is no error.
+// Of the handle only: the filesystem's id would cost a statfs a directory, and telling one too many is no
+// error.
 uint64_t KeyOf(int type, std::string_view bytes) {
   return absl::HashOf(type, absl::string_view(bytes.data(), bytes.size())) >> 1;
 }
@@ -38,7 +39,9 @@ bool Take(std::string_view from, size_t at, T* out) {
   return true;
 }
 
-std::string_view CString(std::string_view bytes) { return bytes.substr(0, bytes.find('\0')); }
+std::string_view CString(std::string_view bytes) {
+  return bytes.substr(0, bytes.find('\0'));
+}
 
 class FanotifyGroup final : public NotifyGroup {
  public:
@@ -49,9 +52,9 @@ class FanotifyGroup final : public NotifyGroup {
     PLY_CHECK(HandleOf(dir, &handle));
     // By "." and not by the descriptor alone: a bare O_PATH descriptor is refused.
     if (::fanotify_mark(fd(), FAN_MARK_ADD | FAN_MARK_ONLYDIR, kMask, dir, ".") != 0) return LastErrno();
-    return KeyOf(handle.get()->handle_type,
-                 std::string_view(handle.bytes + offsetof(struct file_handle, f_handle),
-                                  handle.get()->handle_bytes));
+    return KeyOf(
+        handle.get()->handle_type,
+        std::string_view(handle.bytes + offsetof(struct file_handle, f_handle), handle.get()->handle_bytes));
   }
 
   void Flush(const std::vector<uint64_t>&) override {
@@ -79,7 +82,8 @@ class FanotifyGroup final : public NotifyGroup {
 
  private:
   static constexpr uint64_t kMask = FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO | FAN_MODIFY |
-                                    FAN_ATTRIB | FAN_DELETE_SELF | FAN_MOVE_SELF | FAN_ONDIR | FAN_EVENT_ON_CHILD;
+                                    FAN_ATTRIB | FAN_DELETE_SELF | FAN_MOVE_SELF | FAN_ONDIR |
+                                    FAN_EVENT_ON_CHILD;
 
   static Status HandleOf(int dir, HandleBuffer* handle) {
     int mount_id;
@@ -178,8 +182,8 @@ class InotifyGroup final : public NotifyGroup {
 }  // namespace
 
 Result<std::unique_ptr<NotifyGroup>> NotifyGroup::Fanotify() {
-  // The queue stays bounded on purpose: losing notices is handled, a queue in kernel memory that grows while a
-  // layer's filesystem hangs is not.  Marks are bounded by Watcher.
+  // The queue stays bounded on purpose: losing notices is handled, a queue in kernel memory that grows while
+  // a layer's filesystem hangs is not.  Marks are bounded by Watcher.
   constexpr unsigned kFlags = FAN_CLASS_NOTIF | FAN_REPORT_DFID_NAME | FAN_NONBLOCK | FAN_CLOEXEC;
   int fd = ::fanotify_init(kFlags | FAN_UNLIMITED_MARKS, O_RDONLY);
   if (fd < 0) fd = ::fanotify_init(kFlags, O_RDONLY);

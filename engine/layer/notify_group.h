@@ -1,9 +1,9 @@
-// NotifyGroup: one queue of the kernel's notices about directories: fanotify where the filesystem can, inotify
-// where it cannot.
+// NotifyGroup: one queue of the kernel's notices about directories: fanotify where the filesystem can,
+// inotify where it cannot.
 //
-// Owned by Watcher.  Add may be called from any thread; Read by one.  A directory is known by a key.  A key may
-// come to mean two directories (a handle is unique only in its filesystem, and is hashed): a notice may then
-// reach somebody whom it does not concern, which is harmless.
+// Owned by Watcher.  Add may be called from any thread; Read by one.  A directory is known by a key.  A key
+// may come to mean two directories (a handle is unique only in its filesystem, and is hashed): a notice may
+// then reach somebody whom it does not concern, which is harmless.
 //
 // fanotify: marks are inode marks (2.5 µs each), set by descriptor; notices tell the process that made the
 // change, so ours are left out (design.md).  inotify: does not tell, and is therefore only for what we never
@@ -32,9 +32,9 @@ enum LayerChange : uint8_t {
 
 struct Notice {
   uint64_t key = 0;
-  uint8_t what = 0;      // LayerChange; 0: `gone` is all there is to tell
-  bool gone = false;     // a directory of this key is no more, and its mark with it
-  std::string name;      // in the directory; empty: the directory itself
+  uint8_t what = 0;   // LayerChange; 0: `gone` is all there is to tell
+  bool gone = false;  // a directory of this key is no more, and its mark with it
+  std::string name;   // in the directory; empty: the directory itself
 };
 
 class NotifyGroup {

@@ -1,10 +1,10 @@
 // Watcher: tells which directories of layers were changed by others than this process (semantics U2).
 //
-// Mechanism only: a directory is watched on behalf of a number (the nodeid of the merged directory), and it is
-// that number that comes back; what a change means is ops/coherence's.  Owned by Coherence.  Watch may be called
-// from any thread and costs a few microseconds; it never blocks on a layer for longer than asking it for the
-// directory's handle does.  One thread, started by the first Watch, reads the notices and calls the sink, which
-// may block.  Marks are bounded, about 40 bytes each here (the kernel pins an inode for each).
+// Mechanism only: a directory is watched on behalf of a number (the nodeid of the merged directory), and it
+// is that number that comes back; what a change means is ops/coherence's.  Owned by Coherence.  Watch may be
+// called from any thread and costs a few microseconds; it never blocks on a layer for longer than asking it
+// for the directory's handle does.  One thread, started by the first Watch, reads the notices and calls the
+// sink, which may block.  Marks are bounded, about 40 bytes each here (the kernel pins an inode for each).
 #ifndef PLYFS_ENGINE_LAYER_WATCHER_H_
 #define PLYFS_ENGINE_LAYER_WATCHER_H_
 
@@ -61,7 +61,9 @@ class Watcher {
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
-  // The directory that `dir` (O_PATH or not) holds.  What changes after kWatched was returned is told.
+  // The directory that `dir` (O_PATH or not) holds.  What changes in it after kWatched was returned is told, and
+  // its own attributes; those of its subdirectories only to who watches these
+  // (fs/notify/fanotify/fanotify.c:fanotify_dfid_inode).
   Outcome Watch(NodeId node, int dir, Changes changes);
   // `node` is not to be told of this key any more.
   void Remove(uint64_t key, NodeId node);

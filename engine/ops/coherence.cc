@@ -17,7 +17,9 @@ namespace plyfs {
 Coherence::Coherence(Parts& parts, const Watcher::Options& options)
     : parts_(parts), watcher_(*this, options) {}
 
-Coherence::~Coherence() { stopping_.store(true, std::memory_order_relaxed); }
+Coherence::~Coherence() {
+  stopping_.store(true, std::memory_order_relaxed);
+}
 
 // ---- watching
 
@@ -33,12 +35,29 @@ uint32_t Coherence::Watch(const InodeRef& dir) {
       wants_room_.store(true, std::memory_order_relaxed);
       watcher_.Wake();
     }
+    if (!SameCopies(dir)) continue;
     bool watched = outcome == Watcher::Outcome::kWatched;
     // Otherwise the copies have become others meanwhile.
     if (dir->SetWatch(before, watched ? Inode::Watch::kWatched : Inode::Watch::kCannot)) {
       return dir->watch_word();
     }
   }
+}
+
+// Records that say which copies join (opaque, redirect) may have been set by hand between the lookup of the
+// directory and now, and nobody told: a directory's attributes are told to who watches it, not its parent.
+bool Coherence::SameCopies(const InodeRef& dir) {
+  std::optional<InodeName> name = dir->AnyName();
+  if (!name) return true;
+  Result<Probed> now = ProbeNow(parts_, name->parent, Name::Trusted(name->name));
+  // Another object: its parent's notice, or whoever is changing it, has to tell.
+  if (!now.ok() || now->type != MergedType::kDirectory) return true;
+  if (now->upper ? !(ObjectIdOf(now->top) == dir->upper()) : dir->is_upper()) return true;
+  DirLowers lowers = LowersOf(parts_, std::move(now->members));
+  if (SameLowers(dir->lowers(), lowers)) return true;
+  dir->SetLowers(std::move(lowers));
+  ForgetBeneath(dir);
+  return false;
 }
 
 Watcher::Outcome Coherence::WatchCopies(const InodeRef& dir) {
@@ -82,7 +101,8 @@ void Coherence::MakeRoom() {
   last_room_ = now;
   wants_room_.store(false, std::memory_order_relaxed);
   std::vector<NodeId> nodes = watcher_.Nodes();
-  auto dead = std::count_if(nodes.begin(), nodes.end(), [&](NodeId id) { return !parts_.tree.inodes.Find(id); });
+  auto dead =
+      std::count_if(nodes.begin(), nodes.end(), [&](NodeId id) { return !parts_.tree.inodes.Find(id); });
   if (static_cast<size_t>(dead) * 4 < nodes.size()) return;
   // Taking single marks back would mean opening every directory again.
   watcher_.Flush();
@@ -213,7 +233,9 @@ void Coherence::KeepNode(const InodeRef& dir, Name name, const InodeRef& child) 
   Result<Probed> now = ProbeNow(parts_, dir, name);
   if (!now.ok() || now->type != MergedType::kDirectory) return;
   std::vector<LowerMember> before = MembersOf(*child);
-  auto same = [](const LowerMember& a, const LowerMember& b) { return a.layer == b.layer && a.path == b.path; };
+  auto same = [](const LowerMember& a, const LowerMember& b) {
+    return a.layer == b.layer && a.path == b.path;
+  };
   bool shares = std::any_of(before.begin(), before.end(), [&](const LowerMember& old) {
     return std::any_of(now->members.begin(), now->members.end(),
                        [&](const LowerMember& member) { return same(member, old); });

@@ -1,13 +1,13 @@
 // Coherence: keeps what is known of the merged tree true while people change its layers by hand (lower=watch;
 // semantics U1-U15, section 8).
 //
-// Policy over layer/Watcher.  Owned by Parts; null with lower=frozen, where every directory counts as watched.
-// WatchDir and LayersChanged may be called from any thread; notices are handled on the watcher's own thread,
-// which may block on the layers and on changes under way, and which no request ever waits for.
+// Policy over layer/Watcher.  Owned by Parts; null with lower=frozen, where every directory counts as
+// watched. WatchDir and LayersChanged may be called from any thread; notices are handled on the watcher's own
+// thread, which may block on the layers and on changes under way, and which no request ever waits for.
 //
-// The invariant: what the tree remembers of a directory (names, absences, listing) or of an object (attributes)
-// was read after every copy of the directory in the layers was being watched.  What may not be remembered is
-// asked anew each time, and the client is told to keep it for one second (U2).
+// The invariant: what the tree remembers of a directory (names, absences, listing) or of an object
+// (attributes) was read after every copy of the directory in the layers was being watched.  What may not be
+// remembered is asked anew each time, and the client is told to keep it for one second (U2).
 #ifndef PLYFS_ENGINE_OPS_COHERENCE_H_
 #define PLYFS_ENGINE_OPS_COHERENCE_H_
 
@@ -36,8 +36,8 @@ class Coherence final : private Watcher::Sink {
   // Before the directory is first read: watches all its copies, unless that was done; gives its watch word
   // (Inode::watch_word).
   uint32_t Watch(const InodeRef& dir);
-  // A directory's copy that is about to be put into upper; what is known of the directory stays.  False: it is
-  // not watched, and LayersChanged must be called once it stands there.
+  // A directory's copy that is about to be put into upper; what is known of the directory stays.  False: it
+  // is not watched, and LayersChanged must be called once it stands there.
   bool WatchStaged(const Inode& dir, int copy);
   // The set of the directory's copies has changed: forgets everything beneath it.
   void LayersChanged(const InodeRef& dir);
@@ -72,6 +72,7 @@ class Coherence final : private Watcher::Sink {
   void ForgetObject(const InodeRef& inode);
   void DoubtLater(const std::vector<InodeRef>& beneath);
 
+  bool SameCopies(const InodeRef& dir);
   Watcher::Outcome WatchCopies(const InodeRef& dir);
   Watcher::Outcome WatchLower(const Inode& dir, const DirLowers& lowers, size_t i);
   void MakeRoom();

@@ -1,8 +1,14 @@
 #include "engine/ops/dir_view.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 
+#include <ctime>
+
+#include "engine/io/sys_dir.h"
 #include "engine/ops/load_listing.h"
+#include "engine/ops/locate.h"
+#include "engine/ops/stat_inode.h"
 
 namespace plyfs {
 namespace {
@@ -29,6 +35,25 @@ Result<View> TakeView(Parts& parts, OpenDir& dir, bool afresh) {
   return View{dir.listing, dir.view};
 }
 
+bool NotLater(const TimeSpec& a, const TimeSpec& b) {
+  return a.sec < b.sec || (a.sec == b.sec && a.nsec <= b.nsec);
+}
+
+// A client's reading of an upper directory moves its atime as the mount of upper says (C21).  The listing itself
+// comes from memory, so the directory is read a little only when an update may be due (fs/inode.c:
+// relatime_need_update).
+void TouchAtime(Parts& parts, const InodeRef& dir) {
+  if (!dir->is_upper() || !parts.writable() || dir->unlinked()) return;
+  Result<Attr> attr = StatInode(parts, dir);
+  constexpr int64_t kDay = 24 * 60 * 60;
+  bool due = attr.ok() && (NotLater(attr->atime, attr->mtime) || NotLater(attr->atime, attr->ctime) ||
+                           attr->atime.sec + kDay <= ::time(nullptr));
+  if (!due) return;
+  Result<UniqueFd> fd = OpenUpper(parts, dir, O_RDONLY | O_DIRECTORY);
+  if (fd.ok()) (void)sys::DirReader(fd->get()).Next();
+  dir->DropAttr();
+}
+
 uint64_t ParentIno(const Inode& dir) {
   std::optional<InodeName> name = dir.AnyName();
   return name ? name->parent->st_ino() : dir.st_ino();
@@ -39,6 +64,7 @@ uint64_t ParentIno(const Inode& dir) {
 Status VisitListing(Parts& parts, OpenDir& dir, Cookie from,
                     const std::function<Result<bool>(const DirEntry&)>& visit) {
   PLY_TRY(View view, TakeView(parts, dir, from == 0));
+  if (from == 0 && !(dir.flags & O_NOATIME)) TouchAtime(parts, dir.inode);
   if (from < kAfterDot) {
     PLY_TRY(bool more, visit(DirEntry{".", dir.inode->st_ino(), DT_DIR, kAfterDot}));
     if (!more) return OkStatus();

@@ -20,7 +20,7 @@ uint64_t FdKey(Handle handle, bool on_upper) {
 }  // namespace
 
 int BackingFlags(const Parts& parts, uint32_t flags) {
-  int kept = O_ACCMODE | O_DIRECT;
+  int kept = O_ACCMODE | O_DIRECT | O_NOATIME;
   if (parts.config.fsync != FsyncPolicy::kVolatile) kept |= O_SYNC | O_DSYNC;
   return static_cast<int>(flags) & kept;
 }

@@ -58,9 +58,12 @@ Result<uint64_t> UpperEntryIno(Parts& parts, const InodeRef& dir, const ScannedE
 }
 
 Status AddUpper(Parts& parts, const InodeRef& dir, MergedDir* listing) {
-  PLY_TRY(UniqueFd fd, OpenUpper(parts, dir, O_RDONLY | O_DIRECTORY));
-  PLY_TRY(auto impure, parts.records.Get(fd.get(), Record::kImpure));
-  PLY_TRY(std::vector<ScannedEntry> entries, ScanDirectory(fd.get(), parts.records));
+  // Whether a client's reading moves the atime is decided where it reads (dir_view.cc).
+  Result<UniqueFd> fd = OpenUpper(parts, dir, O_RDONLY | O_DIRECTORY | O_NOATIME);
+  if (fd.error() == EPERM) fd = OpenUpper(parts, dir, O_RDONLY | O_DIRECTORY);
+  if (!fd.ok()) return fd.status();
+  PLY_TRY(auto impure, parts.records.Get(fd->get(), Record::kImpure));
+  PLY_TRY(std::vector<ScannedEntry> entries, ScanDirectory(fd->get(), parts.records));
   for (const ScannedEntry& e : entries) {
     if (e.whiteout) {
       listing->Remove(e.name);

@@ -3,10 +3,10 @@
 
 namespace plyfs::ops {
 
-Result<Opened> OpenDir(Parts& parts, NodeId node) {
+Result<Opened> OpenDir(Parts& parts, NodeId node, uint32_t flags) {
   PLY_TRY(InodeRef dir, FindDir(parts, node));
   Opened opened;
-  opened.handle = parts.dirs.Add(dir);
+  opened.handle = parts.dirs.Add(dir, flags);
   return opened;
 }
 

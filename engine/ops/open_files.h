@@ -25,13 +25,16 @@ struct OpenFile {
 };
 
 struct OpenDir {
-  explicit OpenDir(InodeRef opened) : inode(std::move(opened)) { inode->AddOpen(); }
+  OpenDir(InodeRef opened, uint32_t open_flags) : inode(std::move(opened)), flags(open_flags) {
+    inode->AddOpen();
+  }
   ~OpenDir() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (listing) listing->UnpinView(view);
     inode->RemoveOpen();
   }
 
   const InodeRef inode;
+  const uint32_t flags;  // as open(2) has them
   // The snapshot being read (D4), taken when the client reads from the start.
   Mutex mu;
   std::shared_ptr<MergedDir> listing ABSL_GUARDED_BY(mu);

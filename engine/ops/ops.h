@@ -49,7 +49,7 @@ Result<uint64_t> Seek(Parts& parts, Handle handle, uint64_t offset, int whence);
 Result<size_t> CopyFileRange(Parts& parts, const Caller& caller, Handle from, uint64_t from_offset, Handle to,
                              uint64_t to_offset, uint64_t length);
 
-Result<Opened> OpenDir(Parts& parts, NodeId node);
+Result<Opened> OpenDir(Parts& parts, NodeId node, uint32_t flags);
 Status ReadDir(Parts& parts, Handle handle, Cookie from, const DirSink& sink);
 Status ReadDirPlus(Parts& parts, Handle handle, Cookie from, const DirPlusSink& sink);
 Status FsyncDir(Parts& parts, NodeId node, bool data_only);

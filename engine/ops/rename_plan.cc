@@ -114,6 +114,13 @@ Status MarkDestination(Parts& parts, const RenameEnd& moved, const RenameEnd& de
   return origin ? MarkImpure(parts, destination.upper->get()) : OkStatus();
 }
 
+Status WriteRecords(Parts& parts, const RenameEnd& moved, const RenameEnd& destination) {
+  PLY_CHECK(MarkDestination(parts, moved, destination));
+  if (!moved.inode->is_dir()) return OkStatus();
+  return moved.inode->merged() ? SetRedirect(parts, moved, destination)
+                               : SetOpaque(parts, moved, destination);
+}
+
 }  // namespace
 
 Status CheckTargetEmpty(Parts& parts, const RenamePlan& plan) {
@@ -166,10 +173,14 @@ Status PrepareRename(Parts& parts, RenamePlan* plan, bool no_replace) {
 }
 
 Status RecordMove(Parts& parts, const RenameEnd& moved, const RenameEnd& destination) {
-  PLY_CHECK(MarkDestination(parts, moved, destination));
-  if (!moved.inode->is_dir()) return OkStatus();
-  return moved.inode->merged() ? SetRedirect(parts, moved, destination)
-                               : SetOpaque(parts, moved, destination);
+  if (!moved.inode->is_dir() && moved.dir == destination.dir) return OkStatus();
+  Status recorded = WriteRecords(parts, moved, destination);
+  // A rename refused later leaves these traces: the client must see the new ctimes (R20).
+  for (const InodeRef& touched : {moved.inode, destination.dir}) {
+    touched->DropAttr();
+    if (parts.invalidator) parts.invalidator->InvalidateAttr(touched->id());
+  }
+  return recorded;
 }
 
 }  // namespace plyfs

@@ -42,14 +42,6 @@ InodeInit FileInit(Parts& parts, const Probed& found) {
   return init;
 }
 
-bool SameLowers(const DirLowers& a, const DirLowers& b) {
-  if (a.layers != b.layers || a.runs.size() != b.runs.size()) return false;
-  for (size_t i = 0; i < a.runs.size(); ++i) {
-    if (a.runs[i].first != b.runs[i].first || !(a.runs[i].path == b.runs[i].path)) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 ObjectId KnownAs(const Parts& parts, const Inode& dir, Name name, const Probed& found) {

@@ -20,6 +20,14 @@ const LowerPath& DirLowers::path(size_t i) const {
   return runs[run].path;
 }
 
+bool SameLowers(const DirLowers& a, const DirLowers& b) {
+  if (a.layers != b.layers || a.runs.size() != b.runs.size()) return false;
+  for (size_t i = 0; i < a.runs.size(); ++i) {
+    if (a.runs[i].first != b.runs[i].first || !(a.runs[i].path == b.runs[i].path)) return false;
+  }
+  return true;
+}
+
 Inode::Inode(InodeTable& table, NodeId id, InodeInit init)
     : table_(table), id_(id), type_(init.type), st_ino_(init.st_ino), watch_(table.first_watch_word()) {
   upper_known_.store(init.upper.known(), std::memory_order_relaxed);

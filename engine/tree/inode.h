@@ -73,6 +73,7 @@ struct DirLowers {
   LayerId layer(size_t i) const { return layers->layers()[i]; }
   const LowerPath& path(size_t i) const;
 };
+bool SameLowers(const DirLowers& a, const DirLowers& b);
 
 // One name of an object.
 struct InodeName {

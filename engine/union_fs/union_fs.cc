@@ -100,7 +100,9 @@ Result<size_t> UnionFs::CopyFileRange(const Caller& caller, NodeId, Handle from_
   return ops::CopyFileRange(*parts_, caller, from_handle, from_offset, to_handle, to_offset, length);
 }
 
-Result<Opened> UnionFs::OpenDir(const Caller&, NodeId node, uint32_t) { return ops::OpenDir(*parts_, node); }
+Result<Opened> UnionFs::OpenDir(const Caller&, NodeId node, uint32_t flags) {
+  return ops::OpenDir(*parts_, node, flags);
+}
 
 Status UnionFs::ReadDir(NodeId, Handle handle, Cookie from, const DirSink& sink) {
   return ops::ReadDir(*parts_, handle, from, sink);

@@ -121,6 +121,17 @@ bool Executor::HasGhosts(const std::string& path) const {
   return false;
 }
 
+bool Executor::IsEmptyMerge(const std::string& path) const {
+  int fd = open(Full(path).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC);
+  if (fd < 0) return false;
+  struct stat st = {};
+  std::vector<ListEntry> list;
+  const bool merged = fstat(fd, &st) == 0 && st.st_nlink == 1;  // S7
+  ListDirectory(fd, &list);
+  close(fd);
+  return merged && list.empty();
+}
+
 std::vector<Sight> Executor::Watch(const Step& step) const {
   std::vector<Sight> seen;
   if (UsesSlot(step.op) && SlotOpen(step.slot)) seen.push_back(LookSlot(step.slot));

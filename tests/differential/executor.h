@@ -33,6 +33,8 @@ class Executor {
   void SetMount(std::string mount) { mount_ = std::move(mount); }
   // Names listed in the directory (as root) that cannot be looked up.
   bool HasGhosts(const std::string& path) const;
+  // A directory of several members in which nothing is seen.
+  bool IsEmptyMerge(const std::string& path) const;
   bool IsDir(const std::string& path) const;
   Sight Look(const std::string& path) const;
   Sight LookSlot(int slot) const;

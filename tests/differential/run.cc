@@ -66,6 +66,9 @@ class Sequence {
     if (!fine_times) masks_->TimesTooCoarse();
     comparer_.SetFineTimes(fine_times);
     comparer_.SetMasksAllowed(!plan.against.IsKernel());
+    for (const Entry& entry : MakeWorld(plan.world).entries) {
+      for (const auto& [name, value] : entry.xattrs) xwhiteouts_ |= name == "trusted.overlay.whiteout";
+    }
   }
 
   ~Sequence() {
@@ -101,6 +104,7 @@ class Sequence {
   UpperCheck uppers_;
   Pins pins_;
   Executor kernel_, ply_;
+  bool xwhiteouts_ = false;  // the world has xattr whiteouts
 };
 
 Maybe Sequence::Mount() {
@@ -154,13 +158,14 @@ Maybe Sequence::CheckTrees(const std::string& when) {
   return comparer_.CompareTrees(TakeSnapshot(kernel_.mount()), TakeSnapshot(ply_.mount()), when);
 }
 
-// Steps after which the kernel's slip D9 would make the trees differ for good.
+// Steps after which the kernel's slip D9 would make the trees differ for good.  Hidden xattr whiteouts keep the
+// kernel's rmdir from removing what it lists as empty (X5); which directories hold some is not seen from above.
 bool Sequence::LeaveOut(const Step& step) {
   if (step.op != Op::kRmdir && step.op != Op::kRename) return false;
   bool ghosts = false;
   for (const std::string& path : {step.path, step.path2}) {
     if (path.empty() || !kernel_.IsDir(path)) continue;
-    ghosts |= kernel_.HasGhosts(path);
+    ghosts |= kernel_.HasGhosts(path) || (xwhiteouts_ && kernel_.IsEmptyMerge(path));
     // A listing has effects of its own (D11), so the other side gets it too.
     ply_.HasGhosts(path);
   }
