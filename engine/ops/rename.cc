@@ -4,6 +4,7 @@
 
 #include "engine/format/file_type.h"
 #include "engine/io/sys_dir.h"
+#include "engine/ops/load_listing.h"
 #include "engine/ops/locate.h"
 #include "engine/ops/name_change.h"
 #include "engine/ops/ops.h"
@@ -46,8 +47,9 @@ Status ActOnUpper(Parts& parts, const RenamePlan& plan) {
   if (plan.target_is_whiteout) return MoveOntoWhiteout(plan);
   unsigned replace = plan.target_in_upper ? 0 : RENAME_NOREPLACE;
   if (plan.target_in_upper && plan.to.inode->is_dir()) {
-    // Its whiteouts would keep rename(2) from replacing it (R11).
-    PLY_CHECK(ClearUpperDir(parts, plan.to.upper->get(), plan.to.name));
+    // Its whiteouts would keep rename(2) from replacing it (R11); what else it holds shall (R12).
+    PLY_TRY(bool empty, ViewIsEmpty(parts, plan.to.inode));
+    if (empty) PLY_CHECK(ClearUpperDir(parts, plan.to.upper->get(), plan.to.name));
   }
   if (!plan.leave_whiteout) return MoveIn(plan, replace);  // R3
   Status moved = MoveIn(plan, RENAME_WHITEOUT | replace);  // R4
@@ -92,6 +94,10 @@ Status Move(Parts& parts, const RenamePlan& plan) {
   if (Status moved = ActOnUpper(parts, plan); !moved.ok()) {
     ForgetName(parts, from.dir, from.name);
     ForgetName(parts, to.dir, to.name);
+    // A refused rename(2) may have moved the directories' times.
+    for (const InodeRef& dir : {from.dir, to.dir}) {
+      if (parts.invalidator) parts.invalidator->InvalidateAttr(dir->id());
+    }
     return moved;
   }
   Publish(parts, plan);
@@ -114,7 +120,6 @@ Status Rename(Parts& parts, NodeId parent, Name name, NodeId new_parent, Name ne
   PLY_CHECK(PrepareRename(parts, &plan, no_replace));
   if (exchange) PLY_CHECK(RecordMove(parts, plan.to, plan.from));
   PLY_CHECK(RecordMove(parts, plan.from, plan.to));
-  PLY_CHECK(CheckTargetEmpty(parts, plan));
   return Move(parts, plan);
 }
 

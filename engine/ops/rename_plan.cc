@@ -35,10 +35,11 @@ Status CheckReplace(Parts& parts, const RenamePlan& plan) {
   const Inode& target = *plan.to.inode;
   if (target.is_dir() && !plan.from.inode->is_dir()) return Errno(EISDIR);
   if (!target.is_dir() && plan.from.inode->is_dir()) return Errno(ENOTDIR);
-  // A directory without lower members is asked only once everything is prepared, as rename(2) on upper would
-  // (dir.c:ovl_rename_start): a refused rename leaves the same traces as the kernel's (R20).
+  // A directory without lower members is left to rename(2) on upper (dir.c:ovl_rename_start): a refused rename
+  // then leaves the same traces as the kernel's (R20).
   if (!target.is_dir() || !target.merged()) return OkStatus();
-  return CheckTargetEmpty(parts, plan);
+  PLY_TRY(bool empty, ViewIsEmpty(parts, plan.to.inode));
+  return empty ? OkStatus() : Status(Errno(ENOTEMPTY));
 }
 
 bool IsUpperObject(const InodeRef& inode, const struct statx& st) {
@@ -122,12 +123,6 @@ Status WriteRecords(Parts& parts, const RenameEnd& moved, const RenameEnd& desti
 }
 
 }  // namespace
-
-Status CheckTargetEmpty(Parts& parts, const RenamePlan& plan) {
-  if (plan.exchange || !plan.to.inode || !plan.to.inode->is_dir()) return OkStatus();
-  PLY_TRY(bool empty, ViewIsEmpty(parts, plan.to.inode));
-  return empty ? OkStatus() : Status(Errno(ENOTEMPTY));
-}
 
 Status CheckRename(Parts& parts, RenamePlan* plan, bool no_replace) {
   PLY_TRY(plan->from.inode, ResolvePresent(parts, plan->from.dir, plan->from.name));

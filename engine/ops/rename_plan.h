@@ -37,9 +37,6 @@ Status CheckRename(Parts& parts, RenamePlan* plan, bool no_replace);
 // Copies up what the rename needs and takes both directories' change states; the names are checked again.
 Status PrepareRename(Parts& parts, RenamePlan* plan, bool no_replace);
 
-// ENOTEMPTY: the target is a directory in which something is seen (R12).
-Status CheckTargetEmpty(Parts& parts, const RenamePlan& plan);
-
 // Writes the records that keep a directory's meaning at its new place: a redirect where it has lower members,
 // opaque where it has none and its new parent is merged (R9, R10, R16).
 Status RecordMove(Parts& parts, const RenameEnd& moved, const RenameEnd& destination);

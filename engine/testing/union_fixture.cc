@@ -31,7 +31,9 @@ std::string Octal(uint32_t mode) {
   return text;
 }
 
-bool IsWhiteout(const struct stat& st) { return S_ISCHR(st.st_mode) && st.st_rdev == 0; }
+bool IsWhiteout(const struct stat& st) {
+  return S_ISCHR(st.st_mode) && st.st_rdev == 0;
+}
 
 std::string Describe(const std::string& path) {
   struct stat st;
@@ -62,7 +64,15 @@ void UnionFixture::SetUp() {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   char dir[] = "/tmp/plyfs_union_XXXXXX";
   root_ = ::mkdtemp(dir);
-  for (const char* d : {"a", "b", "u", "w"}) fs::create_directories(root_ / d);
+  StartOver();
+}
+
+void UnionFixture::StartOver() {
+  fs_.reset();
+  for (const char* d : {"a", "b", "u", "w"}) {
+    fs::remove_all(root_ / d);
+    fs::create_directories(root_ / d);
+  }
 }
 
 void UnionFixture::TearDown() {
@@ -76,14 +86,18 @@ void UnionFixture::Put(const std::string& path, const std::string& text) {
   std::ofstream(root_ / path, std::ios::binary) << text;
 }
 
-void UnionFixture::Dir(const std::string& path) { fs::create_directories(root_ / path); }
+void UnionFixture::Dir(const std::string& path) {
+  fs::create_directories(root_ / path);
+}
 
 void UnionFixture::Whiteout(const std::string& path) {
   fs::create_directories((root_ / path).parent_path());
   ASSERT_EQ(::mknod(At(path).c_str(), S_IFCHR, 0), 0);
 }
 
-std::string UnionFixture::Get(const std::string& path) const { return TextOf(At(path)); }
+std::string UnionFixture::Get(const std::string& path) const {
+  return TextOf(At(path));
+}
 
 bool UnionFixture::Exists(const std::string& path) const {
   struct stat st;
@@ -91,7 +105,8 @@ bool UnionFixture::Exists(const std::string& path) const {
 }
 
 void UnionFixture::SetRecord(const std::string& path, const std::string& record, const std::string& value) {
-  ASSERT_EQ(::lsetxattr(At(path).c_str(), ("trusted.overlay." + record).c_str(), value.data(), value.size(), 0), 0);
+  ASSERT_EQ(
+      ::lsetxattr(At(path).c_str(), ("trusted.overlay." + record).c_str(), value.data(), value.size(), 0), 0);
 }
 
 std::string UnionFixture::Record(const std::string& path, const std::string& record) const {
@@ -117,7 +132,8 @@ std::vector<std::string> UnionFixture::Leftovers() const {
 
 int UnionFixture::WorkDepth() const {
   int deepest = 0;
-  for (auto it = fs::recursive_directory_iterator(root_ / "w/work"); it != fs::recursive_directory_iterator(); ++it) {
+  for (auto it = fs::recursive_directory_iterator(root_ / "w/work"); it != fs::recursive_directory_iterator();
+       ++it) {
     deepest = std::max(deepest, it.depth() + 1);
   }
   return deepest;

@@ -1,8 +1,8 @@
-// UnionFixture: a UnionFs without FUSE over real directories a, b (lowers), u (upper) and w (work), addressed by
-// paths, and what its upper and its merged view look like as text.
+// UnionFixture: a UnionFs without FUSE over real directories a, b (lowers), u (upper) and w (work), addressed
+// by paths, and what its upper and its merged view look like as text.
 //
-// One test owns it.  Operations look their paths up as a client does that never forgets; concurrent ones are the
-// test's affair.  Layers are frozen unless the test says otherwise: what is cached stays cached.
+// One test owns it.  Operations look their paths up as a client does that never forgets; concurrent ones are
+// the test's affair.  Layers are frozen unless the test says otherwise: what is cached stays cached.
 #ifndef PLYFS_ENGINE_TESTING_UNION_FIXTURE_H_
 #define PLYFS_ENGINE_TESTING_UNION_FIXTURE_H_
 
@@ -30,6 +30,8 @@ class UnionFixture : public ::testing::Test {
  protected:
   void SetUp() override;
   void TearDown() override;
+  // Unmounts; all four directories are empty again.
+  void StartOver();
 
   // Layers, by paths such as "a/d/f"; parents are made.
   std::string At(const std::string& path) const { return root_ / path; }
@@ -64,13 +66,14 @@ class UnionFixture : public ::testing::Test {
   int Rename(const std::string& from, const std::string& to, uint32_t flags = 0);
   int Write(const std::string& path, const std::string& text, uint64_t offset = 0);
   int Chmod(const std::string& path, uint32_t mode);
-  int SetXattr(const std::string& path, const std::string& name, const std::string& value, uint32_t flags = 0);
+  int SetXattr(const std::string& path, const std::string& name, const std::string& value,
+               uint32_t flags = 0);
   std::string Read(const std::string& path);
   std::string ReadHandle(Handle handle);
   Attr Stat(const std::string& path);
   std::vector<std::string> List(const std::string& path = "");
-  // All of the merged view: type, mode, owner, links of files, text or target of each path; listings agree with
-  // lookups, numbers of listings with those of attributes (D10).
+  // All of the merged view: type, mode, owner, links of files, text or target of each path; listings agree
+  // with lookups, numbers of listings with those of attributes (D10).
   TreeText View();
 
   std::filesystem::path root_;

@@ -201,6 +201,10 @@ class Inode {
   // Open handles of this object, for whoever decides whether an object without a name must be kept.
   void AddOpen() { opens_.fetch_add(1, std::memory_order_relaxed); }
   void RemoveOpen() { opens_.fetch_sub(1, std::memory_order_relaxed); }
+  // Those among them that may write.
+  void AddWriter() { writers_.fetch_add(1, std::memory_order_relaxed); }
+  void RemoveWriter() { writers_.fetch_sub(1, std::memory_order_relaxed); }
+  uint32_t writers() const { return writers_.load(std::memory_order_relaxed); }
   uint32_t opens() const { return opens_.load(std::memory_order_relaxed); }
   uint64_t lookups() const { return lookups_.load(std::memory_order_relaxed); }
 
@@ -231,6 +235,7 @@ class Inode {
   std::atomic<uint32_t> protection_{kUnknownProtection};
   std::atomic<uint32_t> refs_{1};
   std::atomic<uint32_t> opens_{0};
+  std::atomic<uint32_t> writers_{0};
   std::atomic<uint64_t> lookups_{0};  // changed by InodeTable under its shard's lock
   std::atomic<uint32_t> watch_;
   std::atomic<bool> upper_known_{false};

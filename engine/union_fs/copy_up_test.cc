@@ -1,12 +1,11 @@
 // What is copied up, when, and how: semantics section 5.
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-#include <linux/fs.h>
 
 #include "engine/testing/union_fixture.h"
 
@@ -215,8 +214,7 @@ TEST_F(CopyUpTest, TruncatingReadsNothing) {
   Put("b/g", "data");
   Mount();
   NodeId f = Walk("f"), g = Walk("g");
-  auto plan = FaultPlan::Parse("copyrange=EIO,read=EIO,clone=EIO");
-  if (!plan.ok()) plan = FaultPlan::Parse("read=EIO");
+  auto plan = FaultPlan::Parse("copy_file_range=EIO,read=EIO,clone=EIO");
   ASSERT_TRUE(plan.ok());
   {
     ScopedFaults faults(plan->get());
@@ -302,7 +300,8 @@ TEST_F(CopyUpTest, AHandleOpenedDuringTheCopyFollowsToo) {
   Put("b/f", "old");
   Mount();
   NodeId f = Walk("f");
-  // The file is opened; before it becomes a handle (the stamp of its cache is taken by statx), it is copied up.
+  // The file is opened; before it becomes a handle (the stamp of its cache is taken by statx), it is copied
+  // up.
   ActAt write(Op::kStatx, [&] { EXPECT_EQ(Write("f", "new"), 0); }, 2);
   Result<Opened> reader(Errno(EIO));
   {

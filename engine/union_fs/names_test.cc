@@ -65,12 +65,11 @@ TEST_F(NamesTest, NewDirectoriesAreOpaqueWhereSomethingBelowMustNotJoin) {
   Mount();
   ASSERT_EQ(Unlink("gone/x"), 0);
   ASSERT_EQ(RemoveDir("gone"), 0);
-  EXPECT_EQ(MakeDir("gone"), 0);     // N4
-  EXPECT_EQ(MakeDir("hidden"), 0);   // N5
-  EXPECT_EQ(MakeDir("free"), 0);     // N6
-  EXPECT_EQ(MakeDir("free/sub"), 0); // N3
-  EXPECT_EQ(Upper(),
-            (T{{"gone", "dir opaque"}, {"hidden", "dir"}, {"free", "dir"}, {"free/sub", "dir"}}));
+  EXPECT_EQ(MakeDir("gone"), 0);      // N4
+  EXPECT_EQ(MakeDir("hidden"), 0);    // N5
+  EXPECT_EQ(MakeDir("free"), 0);      // N6
+  EXPECT_EQ(MakeDir("free/sub"), 0);  // N3
+  EXPECT_EQ(Upper(), (T{{"gone", "dir opaque"}, {"hidden", "dir"}, {"free", "dir"}, {"free/sub", "dir"}}));
   EXPECT_EQ(List("gone"), V());
   EXPECT_EQ(List("hidden"), V());
   EXPECT_EQ(Leftovers(), V());
@@ -155,9 +154,9 @@ TEST_F(NamesTest, OwnerModeAndAclAreTheSameInPlaceAndOverAWhiteout) {
   ASSERT_EQ(::chown(At("u/setgid").c_str(), 5, 77), 0);
   ASSERT_EQ(::chmod(At("u/setgid").c_str(), 02775), 0);
   // user::rwx, user:9:rwx, group::r-x, mask::rwx, other::---
-  const unsigned char acl[] = {2, 0, 0, 0, 1, 0, 7, 0, 0xff, 0xff, 0xff, 0xff, 2,    0,    7,    0,    9,    0,
-                               0, 0, 4, 0, 5, 0, 0xff, 0xff, 0xff, 0xff, 0x10, 0,    7,    0,    0xff, 0xff, 0xff,
-                               0xff, 0x20, 0, 0, 0, 0xff, 0xff, 0xff, 0xff};
+  const unsigned char acl[] = {2, 0, 0,    0,    1,    0,    7,    0, 0xff, 0xff, 0xff, 0xff, 2,    0,    7,
+                               0, 9, 0,    0,    0,    4,    0,    5, 0,    0xff, 0xff, 0xff, 0xff, 0x10, 0,
+                               7, 0, 0xff, 0xff, 0xff, 0xff, 0x20, 0, 0,    0,    0xff, 0xff, 0xff, 0xff};
   ASSERT_EQ(::setxattr(At("u/acl").c_str(), "system.posix_acl_default", acl, sizeof acl, 0), 0);
   Mount();
   me_.uid = 1000;
@@ -169,8 +168,8 @@ TEST_F(NamesTest, OwnerModeAndAclAreTheSameInPlaceAndOverAWhiteout) {
     char acls[2][256];
     ssize_t n = ::lgetxattr(At(path).c_str(), "system.posix_acl_access", acls[0], 256);
     ssize_t m = ::lgetxattr(At(path).c_str(), "system.posix_acl_default", acls[1], 256);
-    return std::to_string(st.st_mode) + " " + std::to_string(st.st_uid) + ":" + std::to_string(st.st_gid) + " " +
-           (n > 0 ? std::string(acls[0], static_cast<size_t>(n)) : "") + "|" +
+    return std::to_string(st.st_mode) + " " + std::to_string(st.st_uid) + ":" + std::to_string(st.st_gid) +
+           " " + (n > 0 ? std::string(acls[0], static_cast<size_t>(n)) : "") + "|" +
            (m > 0 ? std::string(acls[1], static_cast<size_t>(m)) : "");
   };
   for (const char* dir : {"plain", "setgid", "acl"}) {
@@ -218,7 +217,8 @@ TEST_F(NamesTest, ATemporaryFileIsLinkedIntoPlace) {
   Result<Created> made = fs_->TmpFile(me_, d, 0640, O_RDWR);
   ASSERT_EQ(made.error(), 0);
   EXPECT_EQ(made->entry.attr.nlink, 0u);
-  ASSERT_EQ(fs_->Write(me_, made->entry.node, made->opened.handle, 0, std::string_view("data"), {}).error(), 0);
+  ASSERT_EQ(fs_->Write(me_, made->entry.node, made->opened.handle, 0, std::string_view("data"), {}).error(),
+            0);
   EXPECT_EQ(Upper(), (T{{"d", "dir origin"}}));
   Result<Entry> linked = fs_->Link(me_, made->entry.node, d, Name::Trusted("f"));
   ASSERT_EQ(linked.error(), 0);

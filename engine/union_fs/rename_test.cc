@@ -186,7 +186,8 @@ TEST_F(RenameTest, Exchange) {
   EXPECT_EQ(Read("own"), "low");
   EXPECT_EQ(Rename("d", "own", RENAME_EXCHANGE), 0);
   EXPECT_EQ(Rename("m", "low", RENAME_EXCHANGE), EXDEV);
-  EXPECT_EQ(Upper(), (T{{"low", "file own"}, {"d", "file low origin"}, {"own", "dir opaque"}, {"own/f", "file f"}}));
+  EXPECT_EQ(Upper(),
+            (T{{"low", "file own"}, {"d", "file low origin"}, {"own", "dir opaque"}, {"own/f", "file f"}}));
   EXPECT_EQ(List(), (V{"d", "low", "m", "own"}));
 }
 
@@ -239,10 +240,9 @@ TEST_F(RenameTest, WithoutRenameWhiteout) {
     ScopedFaults faults(plan->get());
     EXPECT_EQ(Rename("d", "e"), 0);
   }
-  EXPECT_EQ(Upper(), (T{{"d", "whiteout"},
-                        {"e", "dir origin redirect=d"},
-                        {"f", "whiteout"},
-                        {"g", "file low origin"}}));
+  EXPECT_EQ(
+      Upper(),
+      (T{{"d", "whiteout"}, {"e", "dir origin redirect=d"}, {"f", "whiteout"}, {"g", "file low origin"}}));
   EXPECT_EQ(Read("e/x"), "x");
 }
 
@@ -291,11 +291,14 @@ TEST_F(RenameTest, AClearedTargetKeepsItsAttributes) {
   // Between the twin's coming (first rename) and its going (second).
   struct stat st = {};
   char value[2] = {};
-  ActAt look(Op::kRename, [&] {
-    ::lstat(At("u/t").c_str(), &st);
-    ::lgetxattr(At("u/t").c_str(), "user.kept", value, 1);
-    EXPECT_EQ(Record("u/t", "opaque"), "y");
-  }, 2);
+  ActAt look(
+      Op::kRename,
+      [&] {
+        ::lstat(At("u/t").c_str(), &st);
+        ::lgetxattr(At("u/t").c_str(), "user.kept", value, 1);
+        EXPECT_EQ(Record("u/t", "opaque"), "y");
+      },
+      2);
   {
     ScopedFaults faults(&look);
     EXPECT_EQ(Rename("d", "t"), 0);

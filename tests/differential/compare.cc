@@ -79,6 +79,8 @@ Maybe Comparer::CompareTimes(const Sight& kernel, const Sight& ply, Rules rules)
   const bool both_of_run = OfTheRun(kernel.stx.stx_atime) && OfTheRun(ply.stx.stx_atime);
   if (!both_of_run && !SameTime(kernel.stx.stx_atime, ply.stx.stx_atime)) {
     if (masks_allowed_ && masks_->AtimeNotMoved(kernel, ply, run_start_)) return std::nullopt;
+    // Since a crossed remount the kernel serves what plyfs has read.
+    if (masks_allowed_ && ever_crossed_ && masks_->AtimeNotMoved(ply, kernel, run_start_)) return std::nullopt;
     return Differ("atime", kernel.subject, TimeText(kernel.stx.stx_atime), TimeText(ply.stx.stx_atime));
   }
   return std::nullopt;
@@ -114,7 +116,7 @@ Maybe Comparer::CompareSights(const Sight& kernel, const Sight& ply, Rules rules
 
 // Which times a step moved: finer than order, and sound because a queried time always moves visibly
 // (multigrain timestamps, fs/inode.c:inode_set_ctime_current).
-Maybe Comparer::CompareChanges(const Outcome& kernel, const Outcome& ply) {
+Maybe Comparer::CompareChanges(const Step& step, const Outcome& kernel, const Outcome& ply) {
   for (size_t i = 0; i < kernel.before.size() && i < kernel.after.size() && i < ply.before.size(); ++i) {
     const Sight &k0 = kernel.before[i], &k1 = kernel.after[i], &p0 = ply.before[i], &p1 = ply.after[i];
     // Where a name has come to mean another object there is no change to speak of.
@@ -126,6 +128,7 @@ Maybe Comparer::CompareChanges(const Outcome& kernel, const Outcome& ply) {
     PLY_DIFFER(DifferIf("mtime moved", k0.subject, k_m, p_m));
     const bool k_c = !SameTime(k0.stx.stx_ctime, k1.stx.stx_ctime);
     const bool p_c = !SameTime(p0.stx.stx_ctime, p1.stx.stx_ctime);
+    if (k_c && !p_c && masks_allowed_ && masks_->ImpureDropped(step, k1)) continue;
     PLY_DIFFER(DifferIf("ctime moved", k0.subject, k_c, p_c));
   }
   return std::nullopt;
@@ -173,7 +176,7 @@ Maybe Comparer::CompareOutcomes(const Step& step, const Outcome& kernel, const O
   for (size_t i = 0; i < kernel.after.size() && i < ply.after.size(); ++i) {
     PLY_DIFFER(CompareSights(kernel.after[i], ply.after[i], {}));
   }
-  return fine_times_ ? CompareChanges(kernel, ply) : std::nullopt;
+  return fine_times_ ? CompareChanges(step, kernel, ply) : std::nullopt;
 }
 
 Maybe Comparer::CompareNodes(const std::string& path, const Node& kernel, const Node& ply, Rules rules) {

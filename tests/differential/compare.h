@@ -28,7 +28,10 @@ class Comparer {
   Comparer(Masks* masks, int64_t run_start) : masks_(masks), run_start_(run_start) {}
 
   // After a crossed remount the first layers are served by plyfs: numbers then pair the other way round.
-  void SetCrossed(bool crossed) { crossed_ = crossed; }
+  void SetCrossed(bool crossed) {
+    crossed_ = crossed;
+    ever_crossed_ |= crossed;
+  }
   // False in kernel-against-kernel runs: no mask may be used.
   void SetMasksAllowed(bool allowed) { masks_allowed_ = allowed; }
 
@@ -52,7 +55,7 @@ class Comparer {
   using Maybe = std::optional<Difference>;
   Maybe CompareSights(const Sight& kernel, const Sight& ply, Rules rules);
   Maybe CompareTimes(const Sight& kernel, const Sight& ply, Rules rules);
-  Maybe CompareChanges(const Outcome& kernel, const Outcome& ply);
+  Maybe CompareChanges(const Step& step, const Outcome& kernel, const Outcome& ply);
   Maybe CompareLists(const std::vector<ListEntry>& kernel, const std::vector<ListEntry>& ply);
   Maybe CompareNodes(const std::string& path, const Node& kernel, const Node& ply, Rules rules);
   Maybe CompareAll(const Snapshot& kernel, const Snapshot& ply, Rules rules, const std::string& when);
@@ -63,6 +66,7 @@ class Comparer {
   Masks* const masks_;
   const int64_t run_start_;
   bool crossed_ = false;
+  bool ever_crossed_ = false;
   bool masks_allowed_ = true;
   bool fine_times_ = true;
   InodePairs inodes_;

@@ -33,6 +33,8 @@ class Masks {
   bool MappingOfOldDescriptor(const Outcome& kernel, const Outcome& ply);
   // C21 [F]: reads answered from FUSE's page cache move no atime.
   bool AtimeNotMoved(const Sight& kernel, const Sight& ply, int64_t run_start);
+  // D11: the kernel drops a stale impure mark when it lists a directory; plyfs may, and does not.
+  bool ImpureDropped(const Step& step, const Sight& kernel);
   // D10 [P]: the kernel lists another number than stat tells.
   bool ListedNumber(bool plyfs_served);
   // L24: origin on a directory that came into being without it is written when the kernel first sees it.

@@ -1,0 +1,209 @@
+// Operations side by side: what each may see, and what is left.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <random>
+#include <thread>
+
+#include "engine/testing/union_fixture.h"
+
+namespace plyfs {
+namespace {
+
+using V = std::vector<std::string>;
+using T = TreeText;
+
+class RaceTest : public UnionFixture {
+ protected:
+  static void Together(const std::vector<std::function<void()>>& jobs) {
+    std::vector<std::thread> threads;
+    for (const auto& job : jobs) threads.emplace_back(job);
+    for (std::thread& thread : threads) thread.join();
+  }
+};
+
+// rules: C12
+TEST_F(RaceTest, OneCopyForManyOpeners) {
+  Put("b/d/f", std::string(300000, 'x'));
+  Mount();
+  NodeId f = Walk("d/f");
+  std::atomic<int> failed{0};
+  std::vector<std::function<void()>> jobs;
+  for (int i = 0; i < 8; ++i) {
+    jobs.push_back([&, i] {
+      Result<Opened> file = fs_->Open(me_, f, O_RDWR, false);
+      if (!file.ok() || !fs_->Write(me_, f, file->handle, i, std::string_view("y"), {}).ok()) ++failed;
+      if (file.ok()) fs_->Release(f, file->handle);
+    });
+  }
+  Together(jobs);
+  EXPECT_EQ(failed, 0);
+  EXPECT_EQ(Get("u/d/f"), std::string(8, 'y') + std::string(300000 - 8, 'x'));
+  EXPECT_EQ(Leftovers(), V());
+}
+
+// A name that is replaced is there at every moment, and what it leads to is whole.
+// rules: N20 R19
+TEST_F(RaceTest, AReplacedNameIsAlwaysThere) {
+  Put("b/f", "text");
+  Mount();
+  std::atomic<bool> stop{false};
+  std::atomic<int> absent{0}, unreadable{0};
+  auto replace = [&] {
+    for (int i = 0; i < 400; ++i) {
+      EXPECT_EQ(Create("tmp", "text"), 0);
+      EXPECT_EQ(Rename("tmp", "f"), 0);
+    }
+    stop = true;
+  };
+  auto look = [&] {
+    while (!stop) {
+      Result<Entry> entry = fs_->Lookup(me_, kRootNode, Name::Trusted("f"));
+      if (!entry.ok() || entry->node == 0) {
+        ++absent;
+        continue;
+      }
+      SetAttrArgs args;
+      args.mode = 0600;
+      if (!fs_->SetAttr(me_, entry->node, 0, args).ok()) ++unreadable;
+      Result<Opened> file = fs_->Open(me_, entry->node, O_RDONLY, false);
+      if (!file.ok() || ReadHandle(file->handle) != "text") ++unreadable;
+      if (file.ok()) fs_->Release(entry->node, file->handle);
+      fs_->Forget(entry->node, 1);
+    }
+  };
+  Together({replace, look, look});
+  EXPECT_EQ(absent, 0);
+  EXPECT_EQ(unreadable, 0);
+  EXPECT_EQ(Read("f"), "text");
+}
+
+// rules: U3 (no ESTALE but for changes by hand)
+TEST_F(RaceTest, WhatLiesBeneathARenamedDirectoryIsFound) {
+  constexpr int kDirs = 300;
+  for (int i = 0; i < kDirs; ++i) Put("u/p/" + std::to_string(i) + "/f", "text");
+  Mount();
+  std::vector<NodeId> dirs;
+  for (int i = 0; i < kDirs; ++i) dirs.push_back(Walk("p/" + std::to_string(i)));
+  std::atomic<bool> stop{false};
+  auto move = [&] {
+    for (bool there = false; !stop; there = !there) {
+      EXPECT_EQ(there ? Rename("q", "p") : Rename("p", "q"), 0);
+    }
+  };
+  auto look = [&] {
+    for (NodeId dir : dirs) {
+      EXPECT_EQ(fs_->Lookup(me_, dir, Name::Trusted("f")).error(), 0);
+      EXPECT_EQ(fs_->MakeDir(me_, dir, Name::Trusted("new"), 0755).error(), 0);
+    }
+    stop = true;
+  };
+  Together({move, look});
+}
+
+// rules: N19 S10
+TEST_F(RaceTest, TheLastTwoNamesRemovedAtOnce) {
+  Put("b/d1/x");
+  Put("b/d2/x");
+  Mount();
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_EQ(Create("d1/p", "text"), 0);
+    ASSERT_EQ(Link("d1/p", "d2/q"), 0);
+    NodeId node = Walk("d1/p");
+    Together({[&] { EXPECT_EQ(Unlink("d1/p"), 0); }, [&] { EXPECT_EQ(Unlink("d2/q"), 0); }});
+    Result<AttrReply> attr = fs_->GetAttr(me_, node, 0);
+    ASSERT_EQ(attr.error(), 0);
+    EXPECT_EQ(attr->attr.nlink, 0u);
+    Result<Opened> file = fs_->Open(me_, node, O_RDONLY, false);
+    ASSERT_EQ(file.error(), 0);
+    EXPECT_EQ(ReadHandle(file->handle), "text");
+    fs_->Release(node, file->handle);
+    fs_->Forget(node, 1 << 20);
+  }
+}
+
+// Whatever is done at once: no name is lost between the tree and upper, nothing stays in W/work.
+// rules: C12 N20 M14
+TEST_F(RaceTest, TheTreeStaysInStepWithUpper) {
+  constexpr int kThreads = 4, kSteps = 400;
+  for (const char* dir : {"", "x/", "y/"}) {
+    for (const char* name : {"1", "2", "3"}) {
+      Put(std::string("b/") + dir + name, "low");
+      Put(std::string("b/") + dir + "d" + name + "/in", "low");
+    }
+  }
+  Mount([](StackConfig* c) {
+    c->redirect_dir = RedirectDir::kOn;
+    c->opaque_mkdir = true;
+  });
+  std::atomic<int> strange{0};
+  auto worker = [&](unsigned seed) {
+    std::mt19937 random(seed);
+    auto pick = [&](std::vector<const char*> from) { return std::string(from[random() % from.size()]); };
+    auto path = [&] {
+      return pick({"", "x/", "y/", "d1/", "x/d2/"}) + pick({"1", "2", "3", "d1", "d2", "d3", "in"});
+    };
+    for (int i = 0; i < kSteps; ++i) {
+      int error = 0;
+      switch (random() % 10) {
+        case 0:
+          error = Create(path(), "new");
+          break;
+        case 1:
+          error = MakeDir(path());
+          break;
+        case 2:
+          error = Unlink(path());
+          break;
+        case 3:
+          error = RemoveDir(path());
+          break;
+        case 4:
+          error = Rename(path(), path());
+          break;
+        case 5:
+          error = Rename(path(), path(), RENAME_EXCHANGE);
+          break;
+        case 6:
+          error = Link(path(), path());
+          break;
+        case 7:
+          error = Chmod(path(), 0600 + random() % 64);
+          break;
+        case 8:
+          error = Write(path(), "written");
+          break;
+        case 9:
+          List(pick({"", "x", "y"}));
+          break;
+      }
+      switch (error) {
+        case 0:
+        case ENOENT:
+        case EEXIST:
+        case ENOTEMPTY:
+        case EISDIR:
+        case ENOTDIR:
+        case EINVAL:
+        case ESTALE:
+        case EPERM:  // link of a directory
+          break;
+        default:
+          ADD_FAILURE() << "errno " << error;
+          ++strange;
+      }
+    }
+  };
+  std::vector<std::function<void()>> jobs;
+  for (unsigned i = 0; i < kThreads; ++i) jobs.push_back([&worker, i] { worker(i); });
+  Together(jobs);
+  EXPECT_EQ(Leftovers(), V());
+  T live = View();
+  Mount([](StackConfig* c) { c->redirect_dir = RedirectDir::kOn; });
+  EXPECT_EQ(View(), live);
+}
+
+}  // namespace
+}  // namespace plyfs
