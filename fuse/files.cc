@@ -56,7 +56,7 @@ Status HandleWrite(Exchange& x) {
   flags.kill_suidgid = (args.write_flags & wire::kWriteKillSuidGid) != 0;
   flags.from_cache = (args.write_flags & wire::kWriteFromCache) != 0;
   PLY_TRY(const size_t size, x.fs().Write(x.caller(), x.node(), args.fh, args.offset, data, flags));
-  x.Put(wire::WriteOut{static_cast<uint32_t>(size), 0});
+  x.Put(wire::SizeOut{static_cast<uint32_t>(size), 0});
   return OkStatus();
 }
 
@@ -87,7 +87,7 @@ Status HandleCopyFileRange(Exchange& x) {
   // The old reply has 32 bits for the count; a short copy is asked for again.
   constexpr uint64_t kMost = UINT32_MAX & ~uint64_t{4095};
   PLY_TRY(const size_t size, CopyRange(x, kMost));
-  x.Put(wire::WriteOut{static_cast<uint32_t>(size), 0});
+  x.Put(wire::SizeOut{static_cast<uint32_t>(size), 0});
   return OkStatus();
 }
 

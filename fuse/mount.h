@@ -1,7 +1,7 @@
 // Mounting and unmounting a FUSE filesystem: mount(2) where privileged, fusermount3 where not, and /dev/fd/N
 // for a connection that the caller has mounted already.
 //
-// Used by the program's main thread only.
+// Made by the program's main thread; Unmount may be called by its signal thread as well.
 #ifndef PLYFS_FUSE_MOUNT_H_
 #define PLYFS_FUSE_MOUNT_H_
 

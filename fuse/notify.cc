@@ -21,7 +21,7 @@ void Append(std::string* out, const T& value) {
   out->append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-std::string NotifyMessage(wire::NotifyCode code, std::string_view payload) {
+std::string NotifyMessage(int32_t code, std::string_view payload) {
   std::string message;
   Append(&message, wire::OutHeader{static_cast<uint32_t>(sizeof(wire::OutHeader) + payload.size()), code, 0});
   return message.append(payload);

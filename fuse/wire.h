@@ -15,7 +15,6 @@ namespace plyfs::fuse::wire {
 
 inline constexpr uint32_t kMajor = 7;
 inline constexpr uint32_t kMinor = 45;
-inline constexpr size_t kMinReadBuffer = 8192;  // fs/fuse/dev.c:fuse_dev_do_read
 inline constexpr size_t kRecordAlign = sizeof(uint64_t);
 
 constexpr size_t AlignRecord(size_t size) {
@@ -130,10 +129,8 @@ inline constexpr uint32_t kSetXattrAclKillSgid = 1u << 0;  // SetXattrIn::setxat
 inline constexpr uint32_t kExpireOnly = 1u << 0;           // NotifyInvalEntry::flags
 inline constexpr uint32_t kExtGroups = 32;
 
-enum NotifyCode : int32_t {
-  kNotifyInvalInode = 2,
-  kNotifyInvalEntry = 3,
-};
+inline constexpr int32_t kNotifyInvalInode = 2;  // OutHeader::error of a notification
+inline constexpr int32_t kNotifyInvalEntry = 3;
 
 struct InHeader {
   uint32_t len;
@@ -206,7 +203,8 @@ struct CreateOut {
   OpenOut open;
 };
 
-struct WriteOut {
+// Of WRITE, COPY_FILE_RANGE, and of GETXATTR and LISTXATTR when only the size was asked for.
+struct SizeOut {
   uint32_t size, padding;
 };
 
@@ -218,10 +216,6 @@ struct StatFsOut {
   uint64_t blocks, bfree, bavail, files, ffree;
   uint32_t bsize, namelen, frsize, padding;
   uint32_t spare[6];
-};
-
-struct GetXattrOut {
-  uint32_t size, padding;
 };
 
 struct LseekOut {

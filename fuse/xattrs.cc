@@ -16,7 +16,7 @@ bool IsAcl(std::string_view name) {
 Status PutValue(Exchange& x, std::string_view value, uint32_t room) {
   if (value.size() > kXattrSizeMax) return Errno(E2BIG);
   if (room == 0) {
-    x.Put(wire::GetXattrOut{static_cast<uint32_t>(value.size()), 0});
+    x.Put(wire::SizeOut{static_cast<uint32_t>(value.size()), 0});
     return OkStatus();
   }
   if (value.size() > room) return Errno(ERANGE);

@@ -5,6 +5,8 @@
 #ifndef PLYFS_ENGINE_OPS_OPEN_FILES_H_
 #define PLYFS_ENGINE_OPS_OPEN_FILES_H_
 
+#include <fcntl.h>
+
 #include <memory>
 
 #include "absl/container/flat_hash_map.h"
@@ -17,8 +19,13 @@ namespace plyfs {
 struct OpenFile {
   OpenFile(InodeRef opened, uint32_t open_flags) : inode(std::move(opened)), flags(open_flags) {
     inode->AddOpen();
+    if (may_write()) inode->AddWriter();
   }
-  ~OpenFile() { inode->RemoveOpen(); }
+  ~OpenFile() {
+    if (may_write()) inode->RemoveWriter();
+    inode->RemoveOpen();
+  }
+  bool may_write() const { return (flags & O_ACCMODE) != O_RDONLY; }
 
   const InodeRef inode;
   const uint32_t flags;  // as open(2) has them

@@ -59,7 +59,7 @@ Result<std::string> GetXattr(Parts& parts, NodeId node, std::string_view name);
 Result<std::string> ListXattr(Parts& parts, const Caller& caller, NodeId node);
 Status SetXattr(Parts& parts, const Caller& caller, NodeId node, std::string_view name, std::string_view value,
                 uint32_t flags, bool kill_sgid);
-Status RemoveXattr(Parts& parts, NodeId node, std::string_view name);
+Status RemoveXattr(Parts& parts, const Caller& caller, NodeId node, std::string_view name);
 
 Result<StatFs> Statfs(Parts& parts);
 Result<std::string> Ioctl(Parts& parts, const Caller& caller, NodeId node, uint32_t command,

@@ -9,11 +9,13 @@
 
 namespace plyfs::ops {
 
-Status RemoveXattr(Parts& parts, NodeId node, std::string_view name) {
+Status RemoveXattr(Parts& parts, const Caller& caller, NodeId node, std::string_view name) {
   if (parts.config.noxattrs) return Errno(EOPNOTSUPP);
   PLY_TRY(InodeRef inode, FindNode(parts, node));
   PLY_TRY(std::string stored, parts.records.names().Escape(name));
-  PLY_CHECK(MayChange(parts, inode));
+  // Writing removes capabilities, also from a file that may only be appended to.
+  bool by_write = name == kXattrCapability && inode->writers() > 0;
+  PLY_CHECK(by_write ? MayOpenForWrite(parts, inode, O_APPEND) : MayChange(parts, inode));
   {
     // What is not there takes no copy (C, A7).  An ACL that an upper object lacks is removed with success
     // (fs/overlayfs/inode.c:ovl_set_or_remove_acl).
@@ -27,6 +29,7 @@ Status RemoveXattr(Parts& parts, NodeId node, std::string_view name) {
   PLY_TRY(UniqueFd fd, OpenUpper(parts, inode, O_PATH));
   Status removed = sys::RemoveXattr(fd.get(), stored.c_str());
   inode->DropAttr();
+  if (by_write) inode->NoteCapabilityRemoved(caller.pid);
   return removed;
 }
 

@@ -3,7 +3,7 @@
 #include "engine/format/mode_rules.h"
 #include "engine/io/sys_file.h"
 #include "engine/io/sys_owner.h"
-#include "engine/io/sys_xattr.h"
+#include "engine/io/sys_stat.h"
 #include "engine/ops/copy_up.h"
 #include "engine/ops/file_access.h"
 #include "engine/ops/guard.h"
@@ -60,15 +60,22 @@ bool ChangesNothing(const SetAttrArgs& args) {
 }
 
 // A request without any attribute is chown(-1, -1), which changes no owner but has all other effects of one: copy-up,
-// set-id bits and capabilities cleared, ctime (C, table of triggers).  The client also sends one before a write
-// that is to remove a capability; then the file is in upper and that is all that may happen.
-Status ChownToNobodyElse(Parts& parts, const InodeRef& inode) {
+// set-id bits cleared, ctime (C, table of triggers).  The client sends the very same one before a write to a file
+// from which it has just removed the capability (fs/inode.c:file_remove_privs); there set-id bits must stay.
+Status ChownToNobodyElse(Parts& parts, const Caller& caller, const InodeRef& inode) {
   PLY_CHECK(MayChange(parts, inode));
   PLY_CHECK(CopyUp(parts, inode));
   PLY_TRY(UniqueFd fd, OpenUpper(parts, inode, O_PATH));
-  Status removed = inode->opens() > 0 ? sys::RemoveXattr(fd.get(), "security.capability") : Errno(ENODATA);
+  Status done = OkStatus();
+  bool before_write = inode->TakeCapabilityRemoved() == caller.pid && inode->writers() > 0;
+  if (!before_write) {
+    done = sys::Chown(fd.get(), kKeepId, kKeepId);
+  } else {
+    PLY_TRY(struct statx st, sys::StatxFd(fd.get()));
+    done = sys::Chmod(fd.get(), st.stx_mode & 07777);
+  }
   inode->DropAttr();
-  return removed.ok() ? OkStatus() : sys::Chown(fd.get(), kKeepId, kKeepId);
+  return done;
 }
 
 }  // namespace
@@ -77,7 +84,7 @@ Result<AttrReply> SetAttr(Parts& parts, const Caller& caller, NodeId node, Handl
                           const SetAttrArgs& args) {
   PLY_TRY(InodeRef inode, FindNode(parts, node));
   if (ChangesNothing(args)) {
-    PLY_CHECK(ChownToNobodyElse(parts, inode));
+    PLY_CHECK(ChownToNobodyElse(parts, caller, inode));
   } else {
     bool only_now = args.atime_now && args.mtime_now && !args.mode && !args.uid && !args.gid && !args.size;
     // Setting the present time is a kind of appending (fs/attr.c:setattr_prepare via may_setattr).

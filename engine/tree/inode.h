@@ -194,6 +194,10 @@ class Inode {
   uint32_t protection() const { return protection_.load(std::memory_order_relaxed); }
   void SetProtection(uint32_t flags) { protection_.store(flags, std::memory_order_relaxed); }
 
+  // The thread that removed the file's capability last, once: the client does so before a write (set_attr.cc).
+  void NoteCapabilityRemoved(int32_t thread) { capability_removed_by_.store(thread, std::memory_order_relaxed); }
+  int32_t TakeCapabilityRemoved() { return capability_removed_by_.exchange(0, std::memory_order_relaxed); }
+
   // What keeps a nameless object alive on disk (ops/orphan.h); dropped with the inode.
   std::shared_ptr<const void> keeper() const;
   void SetKeeper(std::shared_ptr<const void> keeper);
@@ -236,6 +240,7 @@ class Inode {
   std::atomic<uint32_t> refs_{1};
   std::atomic<uint32_t> opens_{0};
   std::atomic<uint32_t> writers_{0};
+  std::atomic<int32_t> capability_removed_by_{0};
   std::atomic<uint64_t> lookups_{0};  // changed by InodeTable under its shard's lock
   std::atomic<uint32_t> watch_;
   std::atomic<bool> upper_known_{false};

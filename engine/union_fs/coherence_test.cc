@@ -470,15 +470,18 @@ TEST_F(CoherenceTest, RemovedDirectoriesGiveTheirMarksBack) {
   Mount();
   List(kRootNode);
   size_t before = parts_->coherence->watcher().marks();
-  for (int i = 0; i < 50; ++i) {
-    std::string name = "d" + std::to_string(i);
+  V names;
+  for (int i = 0; i < 50; ++i) names.push_back("d" + std::to_string(i));
+  for (const std::string& name : names) {
     Result<Entry> made = ops::MakeDir(*parts_, Caller(), kRootNode, Name::Trusted(name), 0755);
     ASSERT_TRUE(made.ok());
     EXPECT_EQ(List(made->node), V());
   }
   EXPECT_EQ(parts_->coherence->watcher().marks(), before + 50);
-  for (int i = 0; i < 50; ++i) {
-    ASSERT_TRUE(ops::RemoveDir(*parts_, kRootNode, Name::Trusted("d" + std::to_string(i))).ok());
+  for (const std::string& name : names) {
+    NodeId node = Walk(name);
+    ASSERT_TRUE(ops::RemoveDir(*parts_, kRootNode, Name::Trusted(name)).ok());
+    ops::Forget(*parts_, node, 2);  // while it is held it is pinned on disk
   }
 
   EXPECT_TRUE(Soon([&] { return parts_->coherence->watcher().marks() == before; }))

@@ -57,7 +57,7 @@ TEST_F(CopyUpTest, RefusedOperationsCopyNothing) {
   EXPECT_EQ(Unlink("d/s"), EISDIR);
   EXPECT_EQ(RemoveDir("d/f"), ENOTDIR);
   EXPECT_EQ(RemoveDir("d"), ENOTEMPTY);
-  EXPECT_EQ(Rename("d/s", "x"), ENOTDIR);
+  EXPECT_EQ(Rename("x", "d/s"), EISDIR);
   EXPECT_EQ(Rename("d/s", "n"), EXDEV);
   EXPECT_EQ(Rename("d/none", "n"), ENOENT);
   EXPECT_EQ(Rename("x", "d/f", RENAME_NOREPLACE), EEXIST);

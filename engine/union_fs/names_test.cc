@@ -131,6 +131,7 @@ TEST_F(NamesTest, ADirectoryInWhichSomethingIsSeenStays) {
   Put("b/d/x");
   Dir("u/d");
   Mount();
+  Walk("d");
   T before = Upper();
   EXPECT_EQ(RemoveDir("d"), ENOTEMPTY);
   EXPECT_EQ(Upper(), before);

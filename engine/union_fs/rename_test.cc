@@ -251,7 +251,7 @@ TEST_F(RenameTest, ADirectoryCannotMoveIntoItself) {
   MountRedirecting();
   EXPECT_EQ(Rename("d", "d/e/d"), EINVAL);
   EXPECT_EQ(Rename("d", "d/e", RENAME_EXCHANGE), EINVAL);
-  EXPECT_EQ(Rename("d/e/x", "d"), EISDIR);
+  EXPECT_EQ(Rename("d/e/x", "d"), ENOTEMPTY);
   EXPECT_EQ(Rename("d/e", "d"), ENOTEMPTY);
   EXPECT_EQ(Upper(), T());
 }

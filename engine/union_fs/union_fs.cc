@@ -129,8 +129,8 @@ Status UnionFs::SetXattr(const Caller& caller, NodeId node, std::string_view nam
   return ops::SetXattr(*parts_, caller, node, name, value, flags, kill_sgid);
 }
 
-Status UnionFs::RemoveXattr(const Caller&, NodeId node, std::string_view name) {
-  return ops::RemoveXattr(*parts_, node, name);
+Status UnionFs::RemoveXattr(const Caller& caller, NodeId node, std::string_view name) {
+  return ops::RemoveXattr(*parts_, caller, node, name);
 }
 
 Result<StatFs> UnionFs::Statfs(NodeId) { return ops::Statfs(*parts_); }

@@ -4,6 +4,7 @@
 rules: M18 M22; the drop-in contract's sections 2.1 and 2.6 and its checks 4, 18, 34-38, 41, 42.
 """
 import contextlib
+import fcntl
 import os
 import signal
 import subprocess
@@ -88,6 +89,71 @@ class Daemon(CliTest):
             file.write("late")
         self.await_end(pid)
         self.assertEqual(self.read("u/x"), "late")
+
+
+class Start(CliTest):
+    """While the work directory's lock is held by another, the daemon waits for it: time to do things to it."""
+
+    def setUp(self):
+        super().setUp()
+        self.lock = os.open(self.path("w"), os.O_RDONLY)
+        self.addCleanup(self.unlock)
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        self.parent = subprocess.Popen([BIN, "-o", self.stack(), "m"], cwd=self.dir, stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.end_parent)
+        self.child = self.await_child()
+
+    def await_child(self):
+        """The daemon, once it has its signals in hand."""
+        children = f"/proc/{self.parent.pid}/task/{self.parent.pid}/children"
+        while True:
+            with open(children, encoding="utf-8") as file:
+                words = file.read().split()
+            if words and len(os.listdir(f"/proc/{words[0]}/task")) > 1:
+                return int(words[0])
+            self.assertIsNone(self.parent.poll())
+            time.sleep(0.005)
+
+    def end_parent(self):
+        if self.parent.poll() is None:
+            self.parent.kill()
+        self.parent.wait()
+        self.parent.stdout.close()
+        self.parent.stderr.close()
+
+    def unlock(self):
+        if self.lock >= 0:
+            os.close(self.lock)
+        self.lock = -1
+
+    def test_waits_for_the_holder_to_go(self):
+        time.sleep(0.1)
+        self.assertIsNone(self.parent.poll())
+        self.unlock()
+        self.assertEqual(self.parent.wait(10), 0)
+        self.assertTrue(self.mounted())
+
+    def daemon_ends(self, which):
+        os.kill(self.child, which)
+        _, errors = self.parent.communicate(timeout=10)
+        self.assertEqual(self.parent.returncode, 1)
+        self.assertEqual(len(errors.splitlines()), 1, errors)
+        self.assertFalse(self.mounted())
+        return errors
+
+    def test_told_to_end(self):
+        self.daemon_ends(signal.SIGTERM)
+
+    def test_killed(self):
+        self.assertIn("signal 9", self.daemon_ends(signal.SIGKILL))
+
+    def test_caller_that_gave_up_gets_no_mount(self):
+        self.parent.kill()
+        self.parent.wait(10)
+        self.unlock()
+        self.await_end(self.child)
+        self.assertFalse(self.mounted())
 
 
 class Signals(CliTest):

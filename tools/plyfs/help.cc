@@ -1,8 +1,5 @@
 #include "tools/plyfs/help.h"
 
-#define FUSE_USE_VERSION 312
-#include <fuse_lowlevel.h>
-
 #include "fuse/session.h"
 
 namespace plyfs::tool {
@@ -61,7 +58,8 @@ std::string VersionText(Program program) {
   std::string text = program == Program::kFuseOverlayfs
                          ? std::string("fuse-overlayfs: version 1.16 (plyfs ") + PLYFS_VERSION + ")\n"
                          : std::string("plyfs: version ") + PLYFS_VERSION + "\n";
-  text += std::string("FUSE library version ") + ::fuse_pkgversion() + "\n";
+  // The libfuse whose fusermount3 and mount options this was built for; requests go past it.
+  text += "FUSE library version " PLYFS_LIBFUSE_VERSION "\n";
   text +=
       "using FUSE kernel interface version 7." + std::to_string(fuse::SessionOptions().protocol_minor) + "\n";
   return text;
