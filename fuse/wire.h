@@ -13,8 +13,7 @@
 
 namespace plyfs::fuse::wire {
 
-inline constexpr uint32_t kMajor = 7;
-inline constexpr uint32_t kMinor = 45;
+inline constexpr uint32_t kMajor = 7, kMinor = 45;
 inline constexpr size_t kRecordAlign = sizeof(uint64_t);
 
 constexpr size_t AlignRecord(size_t size) {
@@ -128,7 +127,6 @@ inline constexpr uint32_t kFsyncDataOnly = 1u << 0;        // FsyncIn::fsync_fla
 inline constexpr uint32_t kSetXattrAclKillSgid = 1u << 0;  // SetXattrIn::setxattr_flags
 inline constexpr uint32_t kExpireOnly = 1u << 0;           // NotifyInvalEntry::flags
 inline constexpr uint32_t kExtGroups = 32;
-
 inline constexpr int32_t kNotifyInvalInode = 2;  // OutHeader::error of a notification
 inline constexpr int32_t kNotifyInvalEntry = 3;
 

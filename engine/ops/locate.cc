@@ -81,6 +81,14 @@ Result<SharedFd> FindUpperDir(Parts& parts, const InodeRef& dir) {
   return shared;
 }
 
+// Some directory on the way was changed by hand, it is not known which.
+void ForgetPath(Parts& parts, InodeRef dir) {
+  while (std::optional<InodeName> name = dir->AnyName()) {
+    ForgetName(parts, name->parent, Name::Trusted(name->name));
+    dir = name->parent;
+  }
+}
+
 Result<UniqueFd> OpenUpperOnce(Parts& parts, const InodeRef& inode, int flags) {
   if (auto keeper = KeeperOf(*inode)) return keeper->Open(flags);
   ObjectId expected = inode->upper();
@@ -116,7 +124,9 @@ Result<SharedFd> UpperDir(Parts& parts, const InodeRef& dir) {
   if (found.error() != ESTALE) return found;
   // A directory on the way was being renamed or removed: once more when none is.
   Exclusion::Hold still = parts.moves.Acquire(MoveKey(*dir));
-  return FindUpperDir(parts, dir);
+  found = FindUpperDir(parts, dir);
+  if (found.error() == ESTALE) ForgetPath(parts, dir);
+  return found;
 }
 
 Result<UniqueFd> OpenUpper(Parts& parts, const InodeRef& inode, int flags) {
@@ -128,7 +138,11 @@ Result<UniqueFd> OpenUpper(Parts& parts, const InodeRef& inode, int flags) {
   if (fd.error() != ESTALE) return fd;
   // It was being renamed or removed: once more when it is not.
   Exclusion::Hold still = parts.moves.Acquire(MoveKey(*inode));
-  return OpenUpperOnce(parts, inode, flags);
+  fd = OpenUpperOnce(parts, inode, flags);
+  if (fd.error() == ESTALE) {
+    for (const InodeName& name : inode->Names()) ForgetName(parts, name.parent, Name::Trusted(name.name));
+  }
+  return fd;
 }
 
 Result<UniqueFd> OpenLower(Parts& parts, const LowerAnchor& anchor, int flags) {

@@ -19,13 +19,14 @@ Result<Created> TmpFile(Parts& parts, const Caller& caller, NodeId parent, uint3
   PLY_CHECK(MayAddTo(parts, dir));
   PLY_CHECK(CopyUp(parts, dir));
   PLY_TRY(SharedFd upper, UpperDir(parts, dir));
+  int own_flags = BackingFlags(parts, flags) | static_cast<int>(flags & O_EXCL);  // O_EXCL: never to be linked
   UniqueFd fd;
   {
     // In the directory itself, so that the filesystem applies set-group-id and default ACL.
     PLY_CHECK(sys::ThreadUmask(caller.umask));
     sys::ScopedFsIds ids(caller.uid, caller.gid);
     PLY_CHECK(ids.status());
-    PLY_TRY(fd, sys::OpenBeneath(upper->get(), ".", BackingFlags(parts, flags) | O_TMPFILE, mode & 07777));
+    PLY_TRY(fd, sys::OpenBeneath(upper->get(), ".", own_flags | O_TMPFILE, mode & 07777));
   }
   PLY_TRY(struct statx st, sys::StatxFd(fd.get()));
   PLY_TRY(UniqueFd pin, sys::Reopen(fd.get(), O_PATH));

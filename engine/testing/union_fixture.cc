@@ -71,7 +71,7 @@ void UnionFixture::StartOver() {
   fs_.reset();
   for (const char* d : {"a", "b", "u", "w"}) {
     fs::remove_all(root_ / d);
-    fs::create_directories(root_ / d);
+    Dir(d);
   }
 }
 
@@ -81,17 +81,23 @@ void UnionFixture::TearDown() {
   if (!root_.empty()) fs::remove_all(root_, ignored);
 }
 
+// Modes are set by chmod: the umask of a thread that has run operations is whatever those needed last.
 void UnionFixture::Put(const std::string& path, const std::string& text) {
-  fs::create_directories((root_ / path).parent_path());
+  Dir(fs::path(path).parent_path());
   std::ofstream(root_ / path, std::ios::binary) << text;
+  ASSERT_EQ(::chmod(At(path).c_str(), 0644), 0);
 }
 
 void UnionFixture::Dir(const std::string& path) {
-  fs::create_directories(root_ / path);
+  fs::path at = root_;
+  for (const auto& part : fs::path(path)) {
+    at /= part;
+    if (fs::create_directory(at)) ASSERT_EQ(::chmod(at.c_str(), 0755), 0);
+  }
 }
 
 void UnionFixture::Whiteout(const std::string& path) {
-  fs::create_directories((root_ / path).parent_path());
+  Dir(fs::path(path).parent_path());
   ASSERT_EQ(::mknod(At(path).c_str(), S_IFCHR, 0), 0);
 }
 
