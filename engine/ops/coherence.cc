@@ -7,8 +7,11 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "engine/base/log.h"
+#include "engine/io/sys_open.h"
 #include "engine/layer/object.h"
+#include "engine/ops/file_access.h"
 #include "engine/ops/locate.h"
+#include "engine/ops/orphan.h"
 #include "engine/ops/parts.h"
 #include "engine/ops/resolve.h"
 
@@ -248,10 +251,26 @@ void Coherence::KeepNode(const InodeRef& dir, Name name, const InodeRef& child) 
   LayersChanged(child);
 }
 
+namespace {
+
+// Who has the file open goes on with it, wherever its object is now: the handle's descriptor is at hand, and
+// none other may ever be had.
+void KeepOpened(Parts& parts, const InodeRef& inode) {
+  if (inode->opens() == 0 || !inode->is_regular() || inode->data().exists()) return;
+  Handle handle = parts.files.FindIf([&](const OpenFile& file) { return file.inode == inode; });
+  Result<FileAccess> access = AccessFile(parts, handle);
+  if (!access.ok()) return;
+  Result<UniqueFd> pin = sys::Reopen(access->get(), O_PATH);
+  if (pin.ok()) inode->SetKeeper(Orphan::Pin(parts.pins, *std::move(pin)));
+}
+
+}  // namespace
+
 // Another object, or none, is there now.  Whoever holds `child` keeps it as it was, nameless (N19, S10).
 void Coherence::LoseName(const InodeRef& dir, Name name, const InodeRef& child) {
   ObjectChanged(child, /*data=*/true);
   if (child->RemoveName(*dir, name.bytes()) > 0) return;
+  KeepOpened(parts_, child);
   child->MarkUnlinked();
   if (child->is_dir()) ForgetBeneath(child);
   // An upper file may have other names that nobody has looked up; they would find it by its object.

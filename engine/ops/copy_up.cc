@@ -59,13 +59,15 @@ void PublishObject(Parts& parts, const InodeRef& inode, const StagedCopy& staged
   if (parts.invalidator) parts.invalidator->InvalidateAttr(inode->id());
 }
 
-void PublishName(Parts& parts, const InodeRef& inode, const InodeName& at) {
+void PublishName(Parts& parts, const InodeRef& inode, const InodeName& at, bool other_number) {
   Name name = Name::Trusted(at.name);
   DentryCache::Found known = parts.tree.dentries.Find(at.parent->id(), name);
   // Another inode was made of the lower object meanwhile: it is not what the name leads to any more.
   bool other = known.state == DentryCache::State::kPresent && known.node != inode->id();
   parts.tree.dentries.SetPresent(at.parent->id(), name, inode->id());
-  at.parent->ChangeListing([&](MergedDir& listing) { listing.SetIno(at.name, inode->st_ino()); });
+  if (other_number) {
+    at.parent->ChangeListing([&](MergedDir& listing) { listing.SetIno(at.name, inode->st_ino()); });
+  }
   // Its times were put back, but its ctime has moved.
   at.parent->DropAttr();
   if (!parts.invalidator) return;
@@ -76,6 +78,7 @@ void PublishName(Parts& parts, const InodeRef& inode, const InodeName& at) {
 // The object has lost its name while somebody holds it: its copy has none either (N19).
 Status CopyUpNameless(Parts& parts, const InodeRef& inode, StagedCopy staged) {
   PLY_TRY(UniqueFd pin, sys::Reopen(staged.fd.get(), O_PATH));
+  inode->SetKeeper(nullptr);  // of the lower object (ops/coherence.cc:KeepOpened)
   PLY_CHECK(KeepAlive(parts, *inode, std::move(pin)));
   inode->MarkUnlinked();
   PublishObject(parts, inode, staged);
@@ -94,7 +97,7 @@ Status CopyUpNamed(Parts& parts, const InodeRef& inode, const InodeName& at, Sta
   PLY_CHECK(Install(parts, at, dir->get(), &staged));
   PublishObject(parts, inode, staged);
   if (!watched) parts.coherence->LayersChanged(inode);
-  PublishName(parts, inode, at);
+  PublishName(parts, inode, at, staged.splits);
   return OkStatus();
 }
 

@@ -163,6 +163,7 @@ Result<UniqueFd> OpenTopDir(Parts& parts, const InodeRef& dir, int flags) {
 Result<UniqueFd> OpenObject(Parts& parts, const InodeRef& inode, int flags) {
   if (inode->is_dir()) return OpenTopDir(parts, inode, flags);
   if (inode->is_upper()) return OpenUpper(parts, inode, flags);
+  if (auto keeper = KeeperOf(*inode)) return keeper->Open(Harmless(flags));
   return OpenLower(parts, inode->lower(), flags);
 }
 

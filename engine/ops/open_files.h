@@ -74,6 +74,15 @@ class HandleTable {
     map_.erase(it);
     return open;
   }
+  // Any handle of which `holds`, which takes no lock; 0: none.
+  template <typename Holds>
+  Handle FindIf(Holds holds) const {
+    MutexLock lock(mu_);
+    for (const auto& [handle, open] : map_) {
+      if (holds(*open)) return handle;
+    }
+    return 0;
+  }
   size_t size() const {
     MutexLock lock(mu_);
     return map_.size();

@@ -19,7 +19,8 @@ Result<Created> TmpFile(Parts& parts, const Caller& caller, NodeId parent, uint3
   PLY_CHECK(MayAddTo(parts, dir));
   PLY_CHECK(CopyUp(parts, dir));
   PLY_TRY(SharedFd upper, UpperDir(parts, dir));
-  int own_flags = BackingFlags(parts, flags) | static_cast<int>(flags & O_EXCL);  // O_EXCL: never to be linked
+  int own_flags =
+      BackingFlags(parts, flags) | static_cast<int>(flags & O_EXCL);  // O_EXCL: never to be linked
   UniqueFd fd;
   {
     // In the directory itself, so that the filesystem applies set-group-id and default ACL.

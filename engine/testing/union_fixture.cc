@@ -62,8 +62,9 @@ std::string Describe(const std::string& path) {
 
 void UnionFixture::SetUp() {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
-  char dir[] = "/tmp/plyfs_union_XXXXXX";
-  root_ = ::mkdtemp(dir);
+  std::string dir = base_ + "/plyfs_union_XXXXXX";
+  ASSERT_NE(::mkdtemp(dir.data()), nullptr);
+  root_ = dir;
   StartOver();
 }
 

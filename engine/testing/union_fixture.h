@@ -28,6 +28,8 @@ class UnionFixture : public ::testing::Test {
   using Config = std::function<void(StackConfig*)>;
 
  protected:
+  // `base` is where the directories are made: /tmp (ext4 mostly) or /dev/shm (tmpfs).
+  explicit UnionFixture(std::string base = "/tmp") : base_(std::move(base)) {}
   void SetUp() override;
   void TearDown() override;
   // Unmounts; all four directories are empty again.
@@ -84,6 +86,8 @@ class UnionFixture : public ::testing::Test {
   // Parent and last component.
   std::pair<NodeId, Name> Split(const std::string& path);
   void ViewInto(NodeId dir, const std::string& prefix, TreeText* view);
+
+  const std::string base_;
 };
 
 // Runs `act` when this thread is about to make the nth call of a kind, once.

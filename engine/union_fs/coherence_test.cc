@@ -215,7 +215,9 @@ TEST_F(CoherenceTest, RemovedFile) {
   EXPECT_EQ(List(kRootNode), V());
   EXPECT_EQ(ReadHandle(held), "old");
   Settle();
-  Result<AttrReply> attr = ops::GetAttr(*parts_, f, held);
+  parts_->file_fds.Erase(held * 2);  // as under the descriptor budget
+  EXPECT_EQ(ReadHandle(held), "old");
+  Result<AttrReply> attr = ops::GetAttr(*parts_, f, 0);
   ASSERT_TRUE(attr.ok()) << attr.error();
   EXPECT_EQ(attr->attr.nlink, 0u);
 }

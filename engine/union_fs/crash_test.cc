@@ -34,6 +34,8 @@ class FailChange : public FaultHook {
 
 class CrashTest : public UnionFixture {
  protected:
+  CrashTest() : UnionFixture("/dev/shm") {}
+
   using Step = std::function<int()>;
 
   void Begin(bool redirecting) {
@@ -62,8 +64,6 @@ class CrashTest : public UnionFixture {
     });
   }
 
-  // `copies`: the operation acknowledges parts of itself (copy-up) that a failure may leave, without a
-  // difference to be seen.
   void CheckEveryStep(const char* name, bool redirecting, const Step& step) {
     SCOPED_TRACE(name);
     Begin(redirecting);

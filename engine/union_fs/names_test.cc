@@ -109,6 +109,21 @@ TEST_F(NamesTest, UnlinkLeavesAWhiteoutOnlyWhereSomethingIsBelow) {
   EXPECT_EQ(List(), (V{"o"}));
 }
 
+// rules: X4
+TEST_F(NamesTest, WhiteoutsBeyondTheLimitOfLinks) {
+  for (const char* name : {"1", "2", "3"}) Put(std::string("b/") + name);
+  Mount();
+  EXPECT_EQ(Unlink("1"), 0);
+  auto plan = FaultPlan::Parse("link=EMLINK");
+  ASSERT_TRUE(plan.ok());
+  {
+    ScopedFaults faults(plan->get());
+    EXPECT_EQ(Unlink("2"), 0);
+  }
+  EXPECT_EQ(Unlink("3"), 0);
+  EXPECT_EQ(Upper(), (T{{"1", "whiteout"}, {"2", "whiteout"}, {"3", "whiteout"}}));
+}
+
 // rules: N9 N10 N12
 TEST_F(NamesTest, RemoveDirClearsTheWhiteoutsInside) {
   Dir("u/own");
