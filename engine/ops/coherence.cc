@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 #include "absl/container/flat_hash_map.h"
@@ -57,7 +58,14 @@ bool Coherence::SameCopies(const InodeRef& dir) {
   if (!now.ok() || now->type != MergedType::kDirectory) return true;
   if (now->upper ? !(ObjectIdOf(now->top) == dir->upper()) : dir->is_upper()) return true;
   DirLowers lowers = LowersOf(parts_, std::move(now->members));
-  if (SameLowers(dir->lowers(), lowers)) return true;
+  DirLowers before = dir->lowers();
+  if (SameLowers(before, lowers)) return true;
+  bool same_top = dir->is_upper() || (before.layer(0) == lowers.layer(0) && before.path(0) == lowers.path(0));
+  if (!same_top) {
+    // What the directory is known by changes as well, which only the watcher's thread does (KeepNode).
+    Later({Doubt{name->parent->id(), std::move(name->name), kChangedNames, dir->id()}});
+    return true;
+  }
   dir->SetLowers(std::move(lowers));
   ForgetBeneath(dir);
   return false;
@@ -383,11 +391,17 @@ void Coherence::DoubtLater(const std::vector<InodeRef>& beneath) {
       doubts.emplace_back(depth, Doubt{name.parent->id(), std::move(name.name), kChangedNames, inode->id()});
     }
   }
-  if (doubts.empty()) return;
   std::sort(doubts.begin(), doubts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Doubt> sorted;
+  for (auto& [depth, doubt] : doubts) sorted.push_back(std::move(doubt));
+  Later(std::move(sorted));
+}
+
+void Coherence::Later(std::vector<Doubt> doubts) {
+  if (doubts.empty()) return;
   {
     MutexLock lock(mu_);
-    for (auto& [depth, doubt] : doubts) later_.push_back(std::move(doubt));
+    std::move(doubts.begin(), doubts.end(), std::back_inserter(later_));
   }
   watcher_.Wake();
 }

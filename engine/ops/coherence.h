@@ -71,6 +71,7 @@ class Coherence final : private Watcher::Sink {
   void ForgetBeneath(const InodeRef& top);
   void ForgetObject(const InodeRef& inode);
   void DoubtLater(const std::vector<InodeRef>& beneath);
+  void Later(std::vector<Doubt> doubts);
 
   bool SameCopies(const InodeRef& dir);
   Watcher::Outcome WatchCopies(const InodeRef& dir);

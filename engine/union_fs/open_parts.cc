@@ -44,6 +44,13 @@ bool AllNumbersFitIn32Bits(const LayerStack& stack) {
   return true;
 }
 
+bool AnyLayerSlow(const LayerStack& stack) {
+  for (LayerId id = 0; id < stack.lower_count() + stack.data_count(); ++id) {
+    if (stack.lower(id).slow()) return true;
+  }
+  return stack.upper() && stack.upper()->slow();
+}
+
 // M27, M28: a known overlay keeps its identity; one that was used before uuids existed stays without.
 Status KeepUuid(Parts& parts) {
   if (parts.config.uuid == UuidMode::kNull || parts.config.uuid == UuidMode::kOff) return OkStatus();
@@ -87,6 +94,8 @@ Result<std::unique_ptr<Parts>> OpenParts(const StackConfig& config, std::string*
       Logf("upperdir=%s: cannot record overlay.uuid: %s", config.upperdir.c_str(), std::strerror(kept.error()));
     }
   }
+  // What a server or another daemon answers depends on who asks: reads there must not go out as the last caller.
+  if (AnyLayerSlow(*parts->stack)) sys::GoBackToOwnFsIdsAtOnce();
   parts->rules = RulesOf(config, *parts->stack);
   parts->origins = OriginStore::Open(*parts->stack, config.uuid == UuidMode::kOff);
   parts->inos = std::make_unique<InoMapper>(parts->stack->filesystems(), parts->stack->upper() != nullptr,

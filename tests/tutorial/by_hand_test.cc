@@ -180,7 +180,7 @@ TEST_F(ByHandTest, WhoSitsInADirectorySeesWhatJoins) {
   ASSERT_EQ(MakeDirs(Lower(0, "d/e")), 0);
   ASSERT_EQ(Write(Lower(0, "d/e/g"), "A"), 0);
   EXPECT_TRUE(Soon([&] { return faccessat(held, "g", F_OK, 0) == 0; }));
-  EXPECT_EQ(faccessat(held, "f", F_OK, 0), 0);
+  EXPECT_EQ(faccessat(held, "f", F_OK, 0), 0) << errno;
   EXPECT_EQ(See("d/e/g"), "A");
   close(held);
 }

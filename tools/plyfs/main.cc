@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/format/mount_options.h"
+#include "engine/io/fault.h"
 #include "engine/io/sys_creds.h"
 #include "engine/io/unique_fd.h"
 #include "tools/plyfs/command_line.h"
@@ -128,5 +129,9 @@ int Main(const std::vector<std::string>& argv) {
 }  // namespace plyfs::tool
 
 int main(int argc, char** argv) {
+#ifdef PLYFS_DEBUG
+  // Tests of debug builds plant faults in the daemon (engine/io/fault.h).
+  if (!plyfs::sys::InstallFaultsFromEnvironment().ok()) return 1;
+#endif
   return plyfs::tool::Main(std::vector<std::string>(argv, argv + argc));
 }
