@@ -131,7 +131,7 @@ int Main(const std::vector<std::string>& argv) {
 int main(int argc, char** argv) {
 #ifdef PLYFS_DEBUG
   // Tests of debug builds plant faults in the daemon (engine/io/fault.h).
-  if (!plyfs::sys::InstallFaultsFromEnvironment().ok()) return 1;
+  if (!plyfs::InstallFaultsFromEnvironment().ok()) return 1;
 #endif
   return plyfs::tool::Main(std::vector<std::string>(argv, argv + argc));
 }
