@@ -25,7 +25,8 @@ Status SetXattr(Parts& parts, const Caller& caller, NodeId node, std::string_vie
   Status set = sys::SetXattr(fd.get(), stored.c_str(), value, static_cast<int>(flags));
   inode->DropAttr();
   PLY_CHECK(set);
-  if (!kill_sgid) return OkStatus();
+  // A default ACL leaves the mode alone (fs/posix_acl.c:posix_acl_update_mode is for access ACLs).
+  if (!kill_sgid || name != kXattrAccessAcl) return OkStatus();
   PLY_TRY(struct statx st, sys::StatxFd(fd.get()));
   if (!(st.stx_mode & S_ISGID)) return OkStatus();
   return sys::Chmod(fd.get(), st.stx_mode & 07777 & ~S_ISGID);
