@@ -1,7 +1,7 @@
 #include "engine/base/log.h"
 
-#include <cstdarg>
 #include <algorithm>
+#include <cstdarg>
 #include <cstdio>
 
 namespace plyfs {
@@ -15,9 +15,13 @@ LogSink g_sink = ToStderr;
 
 }  // namespace
 
-void SetLogSink(LogSink sink) { g_sink = sink; }
+void SetLogSink(LogSink sink) {
+  g_sink = sink;
+}
 
-void Log(std::string_view line) { g_sink(line); }
+void Log(std::string_view line) {
+  g_sink(line);
+}
 
 void Logf(const char* format, ...) {
   char line[1024];

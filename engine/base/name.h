@@ -24,9 +24,7 @@ class Name {
   uint64_t hash() const { return hash_; }
   std::string str() const { return std::string(bytes_); }
 
-  friend bool operator==(const Name& a, const Name& b) {
-    return a.hash_ == b.hash_ && a.bytes_ == b.bytes_;
-  }
+  friend bool operator==(const Name& a, const Name& b) { return a.hash_ == b.hash_ && a.bytes_ == b.bytes_; }
 
  private:
   explicit Name(std::string_view bytes);

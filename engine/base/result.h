@@ -23,7 +23,9 @@ class [[nodiscard]] Errno {
 };
 
 // The errno that the last failed system call left.
-inline Errno LastErrno() { return Errno(errno); }
+inline Errno LastErrno() {
+  return Errno(errno);
+}
 
 template <typename T = void>
 class [[nodiscard]] Result {
@@ -64,7 +66,9 @@ class [[nodiscard]] Result<void> {
 };
 
 using Status = Result<void>;
-inline Status OkStatus() { return {}; }
+inline Status OkStatus() {
+  return {};
+}
 
 }  // namespace plyfs
 
@@ -79,9 +83,9 @@ inline Status OkStatus() { return {}; }
   decl = *std::move(tmp)
 
 // PLY_CHECK(expr): go on, or return the errno.
-#define PLY_CHECK(expr)                                                            \
-  do {                                                                             \
-    if (auto ply_status = (expr); !ply_status.ok()) return ply_status.status();    \
+#define PLY_CHECK(expr)                                                         \
+  do {                                                                          \
+    if (auto ply_status = (expr); !ply_status.ok()) return ply_status.status(); \
   } while (0)
 
 #endif  // PLYFS_ENGINE_BASE_RESULT_H_

@@ -48,7 +48,9 @@ std::string_view LowerPath::last() const {
   return node_ ? std::string_view(node_->name(), node_->name_size) : std::string_view();
 }
 
-LowerPath LowerPath::Parent() const { return LowerPath(Ref(node_->parent)); }
+LowerPath LowerPath::Parent() const {
+  return LowerPath(Ref(node_->parent));
+}
 
 std::string LowerPath::ToString() const {
   if (!node_) return ".";

@@ -25,8 +25,8 @@ struct StackConfig {
   std::vector<std::string> datadirs;   // data-only layers (L20), first searched first
 
   RedirectDir redirect_dir = RedirectDir::kFollow;  // the kernel's "off" is already resolved to kFollow
-  bool metacopy = false;     // follow metacopy records (only without an upper)
-  bool userxattr = false;    // user.overlay.* instead of trusted.overlay.*
+  bool metacopy = false;                            // follow metacopy records (only without an upper)
+  bool userxattr = false;                           // user.overlay.* instead of trusted.overlay.*
   // N6: a mkdir in a merged directory is made opaque only if one of redirect_dir=on, index, metacopy,
   // xino=on|auto was set.
   bool opaque_mkdir = false;
@@ -36,9 +36,9 @@ struct StackConfig {
   UuidMode uuid = UuidMode::kAuto;
   XinoMode xino = XinoMode::kOff;
   LowerMode lower = LowerMode::kWatch;
-  bool read_only = false;    // `ro`: an upper, if any, is only read
-  bool noxattrs = false;     // xattr calls answered EOPNOTSUPP
-  bool static_nlink = false; // directories always show 1 link
+  bool read_only = false;     // `ro`: an upper, if any, is only read
+  bool noxattrs = false;      // xattr calls answered EOPNOTSUPP
+  bool static_nlink = false;  // directories always show 1 link
   bool use_io_uring = true;
 
   bool has_upper() const { return !upperdir.empty(); }

@@ -1,7 +1,8 @@
 // FdCache: open descriptors by number (of an inode, of an open file), kept while the budget lasts.
 //
 // Owned by Parts; internally synchronised, any thread.  A descriptor taken out stays open while it is held,
-// evicted or not; what was evicted is opened again by whoever needs it.  Evicts by clock, a quarter at a time.
+// evicted or not; what was evicted is opened again by whoever needs it.  Evicts by clock, a quarter at a
+// time.
 #ifndef PLYFS_ENGINE_LAYER_FD_CACHE_H_
 #define PLYFS_ENGINE_LAYER_FD_CACHE_H_
 
@@ -19,7 +20,9 @@ namespace plyfs {
 
 using SharedFd = std::shared_ptr<const UniqueFd>;
 
-inline SharedFd Share(UniqueFd fd) { return std::make_shared<const UniqueFd>(std::move(fd)); }
+inline SharedFd Share(UniqueFd fd) {
+  return std::make_shared<const UniqueFd>(std::move(fd));
+}
 
 class FdCache {
  public:

@@ -1,8 +1,8 @@
 #include "engine/layer/layer.h"
 
 #include <fcntl.h>
-#include <sys/statfs.h>
 #include <linux/magic.h>
+#include <sys/statfs.h>
 
 #include "engine/io/sys_dir.h"
 #include "engine/io/sys_handle.h"
@@ -50,7 +50,9 @@ Result<std::unique_ptr<Layer>> Layer::Open(LayerId id, const std::string& path) 
   return layer;
 }
 
-std::string Layer::CanonicalPath() const { return CanonicalPathOf(opened_.get()).value_or(path_); }
+std::string Layer::CanonicalPath() const {
+  return CanonicalPathOf(opened_.get()).value_or(path_);
+}
 
 Result<UniqueFd> Layer::OpenAt(const LowerPath& path, int flags) const {
   return OpenAt(path.ToString(), flags);

@@ -1,9 +1,9 @@
 // Layer: one directory tree of the stack, opened once by path and from then on reached through descriptors
 // only.
 //
-// Owned by LayerStack; constant after Open but for the root descriptor, which may once be exchanged for a clone
-// of the mount (see Open).  Any thread.  Nothing outside the tree is ever opened through it: paths resolve
-// beneath the root, without symlinks and without crossing mounts (M10, L2).
+// Owned by LayerStack; constant after Open but for the root descriptor, which may once be exchanged for a
+// clone of the mount (see Open).  Any thread.  Nothing outside the tree is ever opened through it: paths
+// resolve beneath the root, without symlinks and without crossing mounts (M10, L2).
 #ifndef PLYFS_ENGINE_LAYER_LAYER_H_
 #define PLYFS_ENGINE_LAYER_LAYER_H_
 
@@ -71,7 +71,6 @@ class Layer {
   mutable Mutex clone_mu_;
   mutable UniqueFd clone_ ABSL_GUARDED_BY(clone_mu_);
 };
-
 
 // Where an open directory is, links resolved.
 Result<std::string> CanonicalPathOf(int fd);

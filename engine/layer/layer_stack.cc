@@ -102,7 +102,7 @@ Status LayerStack::CheckOverlaps(const StackConfig& config, std::string* error_l
   }
   for (const auto& lower : lowers_) {
     if (auto [it, fresh] = roots.emplace(lower->root_id(), lower.get()); !fresh) {
-      const char* cause = it->second == upper_.get()  ? "is the upper directory too"
+      const char* cause = it->second == upper_.get() ? "is the upper directory too"
                           : it->second == work.get() ? "is the work directory too"
                                                      : "is there twice";
       return Refuse(error_line, "lowerdir", lower->path(), Errno(ELOOP), cause, "give each layer once");

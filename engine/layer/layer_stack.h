@@ -1,6 +1,7 @@
 // LayerStack: upper and lowers of one mount, opened and checked against each other.
 //
-// Owned by Parts; immutable once open (a changed stack is another LayerStack with a later epoch).  Any thread.
+// Owned by Parts; immutable once open (a changed stack is another LayerStack with a later epoch).  Any
+// thread.
 #ifndef PLYFS_ENGINE_LAYER_LAYER_STACK_H_
 #define PLYFS_ENGINE_LAYER_LAYER_STACK_H_
 
@@ -21,8 +22,8 @@ namespace plyfs {
 
 class LayerStack {
  public:
-  // Opens every layer of `config`.  On failure *error_line is "OPTION VALUE: cause; remedy" and the errno that
-  // of semantics section 1, "Errors for bad paths".
+  // Opens every layer of `config`.  On failure *error_line is "OPTION VALUE: cause; remedy" and the errno
+  // that of semantics section 1, "Errors for bad paths".
   static Result<std::unique_ptr<LayerStack>> Open(const StackConfig& config, std::string* error_line);
 
   uint64_t epoch() const { return epoch_; }

@@ -5,7 +5,9 @@
 namespace plyfs {
 namespace {
 
-TimeSpec TimeOf(const struct statx_timestamp& t) { return TimeSpec{t.tv_sec, t.tv_nsec}; }
+TimeSpec TimeOf(const struct statx_timestamp& t) {
+  return TimeSpec{t.tv_sec, t.tv_nsec};
+}
 
 }  // namespace
 

@@ -12,7 +12,9 @@
 namespace plyfs {
 namespace {
 
-bool IsNotHere(int error) { return error == ENOENT || error == ENAMETOOLONG || error == ENOTDIR; }
+bool IsNotHere(int error) {
+  return error == ENOENT || error == ENAMETOOLONG || error == ENOTDIR;
+}
 
 // An object of one layer, examined as far as the rule wants.
 struct Examined {
@@ -101,8 +103,8 @@ class Prober {
         texts.push_back(paths.back().ToString());
       }
       const Layer& layer = context_.stack.lower(members[i].layer);
-      probes.push_back(Probe{static_cast<uint32_t>(paths.size() - 1), layer.root(), texts.back().c_str(),
-                             layer.pace()});
+      probes.push_back(
+          Probe{static_cast<uint32_t>(paths.size() - 1), layer.root(), texts.back().c_str(), layer.pace()});
     }
     ProbeBatch batch(probes, ProbeQuestion{/*open=*/true, O_PATH, /*stat=*/true}, context_.rings);
     ProbeOutcome outcome{};

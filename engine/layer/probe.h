@@ -1,4 +1,5 @@
-// ProbeName: what a name of a merged directory is, by asking the layers that hold the directory, from the top.
+// ProbeName: what a name of a merged directory is, by asking the layers that hold the directory, from the
+// top.
 //
 // Stateless; any thread; blocks on the layers.  The rule is format/merge_rule's; this file only asks.
 #ifndef PLYFS_ENGINE_LAYER_PROBE_H_
@@ -34,7 +35,7 @@ struct Probed {
   std::optional<std::string> upper_origin;  // overlay.origin of an upper non-directory
   // Non-directories: the topmost lower object, when there is no upper one.
   LowerAnchor lower;
-  LowerAnchor data;  // of a metacopy file
+  LowerAnchor data;                      // of a metacopy file
   std::optional<std::string> data_path;  // of a metacopy file whose data is in the data-only layers (L20)
   // Directories: the lower members, topmost first, and the number of the topmost.
   std::vector<LowerMember> members;
@@ -48,8 +49,8 @@ struct ProbeContext {
   RingPool* rings;  // null: none
 };
 
-// `upper_dir` is a descriptor of the parent directory in upper, or -1.  `members` are the parent's lower members.
-// Errors: those of the layers, and the rules' (EPERM, EINVAL, EACCES, EIO, EREMOTE).
+// `upper_dir` is a descriptor of the parent directory in upper, or -1.  `members` are the parent's lower
+// members. Errors: those of the layers, and the rules' (EPERM, EINVAL, EACCES, EIO, EREMOTE).
 Result<Probed> ProbeName(const ProbeContext& context, int upper_dir, const std::vector<LowerMember>& members,
                          Name name);
 

@@ -61,8 +61,8 @@ class Watcher {
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
-  // The directory that `dir` (O_PATH or not) holds.  What changes in it after kWatched was returned is told, and
-  // its own attributes; those of its subdirectories only to who watches these
+  // The directory that `dir` (O_PATH or not) holds.  What changes in it after kWatched was returned is told,
+  // and its own attributes; those of its subdirectories only to who watches these
   // (fs/notify/fanotify/fanotify.c:fanotify_dfid_inode).
   Outcome Watch(NodeId node, int dir, Changes changes);
   // `node` is not to be told of this key any more.

@@ -23,8 +23,8 @@ namespace {
 
 constexpr std::chrono::seconds kLockPatience(5);
 
-Errno Refuse(std::string* line, const char* option, const std::string& value, int error, const std::string& cause,
-             const char* remedy) {
+Errno Refuse(std::string* line, const char* option, const std::string& value, int error,
+             const std::string& cause, const char* remedy) {
   *line = std::string(option) + "=" + value + ": " + cause + "; " + remedy;
   return Errno(error);
 }
@@ -91,12 +91,13 @@ Status WorkDir::Lock(const Layer& upper, const StackConfig& config, std::string*
   }
   Result<UniqueFd> upper_lock = sys::OpenBeneath(upper.root(), ".", O_RDONLY | O_DIRECTORY);
   if (!upper_lock.ok()) {
-    return Refuse(error_line, "upperdir", config.upperdir, upper_lock.error(), std::strerror(upper_lock.error()),
-                  "make the directory readable");
+    return Refuse(error_line, "upperdir", config.upperdir, upper_lock.error(),
+                  std::strerror(upper_lock.error()), "make the directory readable");
   }
   upper_lock_ = *std::move(upper_lock);
   if (!LockPatiently(upper_lock_.get())) {
-    return Refuse(error_line, "upperdir", config.upperdir, EBUSY, "in use by another mount", "unmount that first");
+    return Refuse(error_line, "upperdir", config.upperdir, EBUSY, "in use by another mount",
+                  "unmount that first");
   }
   if (!LockPatiently(base_.get())) {
     return Refuse(error_line, "workdir", path, EBUSY, "in use by another mount", "unmount that first");
@@ -135,7 +136,8 @@ Status WorkDir::Prepare(const StackConfig& config, std::string* error_line) {
   (void)sys::RemoveXattr(work_.get(), "system.posix_acl_access");
   if (Status emptied = Empty(work_.get()); !emptied.ok()) {
     return Refuse(error_line, "workdir", path, emptied.error(),
-                  std::string("cannot empty work in it: ") + std::strerror(emptied.error()), "empty it by hand");
+                  std::string("cannot empty work in it: ") + std::strerror(emptied.error()),
+                  "empty it by hand");
   }
   return OkStatus();
 }
@@ -148,15 +150,17 @@ Status WorkDir::ProbeWhiteouts(const StackConfig& config, std::string* error_lin
     return OkStatus();
   }
   int cause = whiteout.error() == EROFS ? EINVAL : whiteout.error();
-  return Refuse(error_line, "upperdir", config.upperdir, cause,
-                std::string("cannot hold whiteouts (character device 0/0): ") + std::strerror(whiteout.error()),
-                "use a local, writable filesystem that allows device nodes");
+  return Refuse(
+      error_line, "upperdir", config.upperdir, cause,
+      std::string("cannot hold whiteouts (character device 0/0): ") + std::strerror(whiteout.error()),
+      "use a local, writable filesystem that allows device nodes");
 }
 
 Status WorkDir::MarkVolatile() {
   PLY_CHECK(sys::MkdirAt(work_.get(), "incompat", 0));
   PLY_CHECK(sys::MkdirAt(work_.get(), "incompat/volatile", 0));
-  PLY_TRY(UniqueFd dirty, sys::OpenBeneath(work_.get(), "incompat/volatile/dirty", O_CREAT | O_EXCL | O_WRONLY, 0));
+  PLY_TRY(UniqueFd dirty,
+          sys::OpenBeneath(work_.get(), "incompat/volatile/dirty", O_CREAT | O_EXCL | O_WRONLY, 0));
   return OkStatus();
 }
 
@@ -188,7 +192,8 @@ Result<std::string> WorkDir::MakeWhiteout() {
 void WorkDir::Discard(const std::string& name) {
   Status removed = sys::UnlinkAt(work_.get(), name.c_str(), 0);
   if (removed.error() == EISDIR || removed.error() == EPERM) {
-    if (Result<UniqueFd> dir = sys::OpenBeneath(work_.get(), name.c_str(), O_RDONLY | O_DIRECTORY); dir.ok()) {
+    if (Result<UniqueFd> dir = sys::OpenBeneath(work_.get(), name.c_str(), O_RDONLY | O_DIRECTORY);
+        dir.ok()) {
       (void)Empty(dir->get());
     }
     removed = sys::UnlinkAt(work_.get(), name.c_str(), AT_REMOVEDIR);
@@ -231,7 +236,8 @@ Status WorkDir::Empty(int dir) {
   while (true) {
     Level& level = stack.back();
     if (!level.subdirs.empty()) {
-      PLY_TRY(UniqueFd fd, sys::OpenBeneath(level.fd.get(), level.subdirs.back().c_str(), O_RDONLY | O_DIRECTORY));
+      PLY_TRY(UniqueFd fd,
+              sys::OpenBeneath(level.fd.get(), level.subdirs.back().c_str(), O_RDONLY | O_DIRECTORY));
       PLY_TRY(Level next, clear(std::move(fd)));
       stack.push_back(std::move(next));
       continue;

@@ -52,8 +52,8 @@ class WorkDir {
   std::string shared_whiteout_ ABSL_GUARDED_BY(whiteout_mu_);
 };
 
-// Something under a temporary name in W/work; removed when this goes, unless it was kept.  After an exchange it
-// stands for what was moved out of upper.
+// Something under a temporary name in W/work; removed when this goes, unless it was kept.  After an exchange
+// it stands for what was moved out of upper.
 class WorkTemp {
  public:
   explicit WorkTemp(WorkDir& work) : WorkTemp(work, work.TempName()) {}

@@ -25,9 +25,23 @@ Coherence::~Coherence() {
   stopping_.store(true, std::memory_order_relaxed);
 }
 
+void Coherence::Stop() {
+  stopping_.store(true, std::memory_order_relaxed);
+  watcher_.Wake();
+}
+
 // ---- watching
 
 uint32_t Coherence::Watch(const InodeRef& dir) {
+  if (uint32_t word = dir->watch_word(); Inode::WatchOf(word) != Inode::Watch::kNot) return word;
+  // From the top: a change above may change what is beneath.
+  std::vector<InodeRef> path{dir};
+  while (std::optional<InodeName> name = path.back()->AnyName()) path.push_back(name->parent);
+  for (; path.size() > 1; path.pop_back()) (void)WatchOne(path.back());
+  return WatchOne(dir);
+}
+
+uint32_t Coherence::WatchOne(const InodeRef& dir) {
   while (true) {
     uint32_t before = dir->watch_word();
     if (Inode::WatchOf(before) != Inode::Watch::kNot) return before;
@@ -48,27 +62,21 @@ uint32_t Coherence::Watch(const InodeRef& dir) {
   }
 }
 
-// Records that say which copies join (opaque, redirect) may have been set by hand between the lookup of the
-// directory and now, and nobody told: a directory's attributes are told to who watches it, not its parent.
+// A copy may have come or gone by hand, or the records that say which copies join (opaque, redirect) may have
+// been set, between the lookup of the directory and its being watched.
 bool Coherence::SameCopies(const InodeRef& dir) {
   std::optional<InodeName> name = dir->AnyName();
   if (!name) return true;
   Result<Probed> now = ProbeNow(parts_, name->parent, Name::Trusted(name->name));
-  // Another object: its parent's notice, or whoever is changing it, has to tell.
   if (!now.ok() || now->type != MergedType::kDirectory) return true;
-  if (now->upper ? !(ObjectIdOf(now->top) == dir->upper()) : dir->is_upper()) return true;
+  bool same_upper = now->upper ? ObjectIdOf(now->top) == dir->upper() : !dir->is_upper();
   DirLowers lowers = LowersOf(parts_, std::move(now->members));
-  DirLowers before = dir->lowers();
-  if (SameLowers(before, lowers)) return true;
-  bool same_top = dir->is_upper() || (before.layer(0) == lowers.layer(0) && before.path(0) == lowers.path(0));
-  if (!same_top) {
-    // What the directory is known by changes as well, which only the watcher's thread does (KeepNode).
-    Later({Doubt{name->parent->id(), std::move(name->name), kChangedNames, dir->id()}});
-    return true;
-  }
-  dir->SetLowers(std::move(lowers));
-  ForgetBeneath(dir);
-  return false;
+  lowers.top = now->first_member;
+  if (same_upper && SameLowers(dir->lowers(), lowers)) return true;
+  parts_.tree.dentries.Erase(name->parent->id(), Name::Trusted(name->name));
+  Result<InodeRef> looked_up = Resolve(parts_, name->parent, Name::Trusted(name->name));
+  // Another object there now: whoever holds this one keeps it as it is.
+  return !looked_up.ok() || !(*looked_up == dir);
 }
 
 Watcher::Outcome Coherence::WatchCopies(const InodeRef& dir) {
@@ -218,7 +226,6 @@ void Coherence::Recheck(const Doubt& doubt) {
 }
 
 void Coherence::NameInDoubt(const InodeRef& dir, Name name, const InodeRef& child, uint8_t what) {
-  if (child) KeepNode(dir, name, child);
   parts_.tree.dentries.Erase(dir->id(), name);
   if (!child) {
     if (parts_.invalidator) parts_.invalidator->InvalidateEntry(dir->id(), name.bytes());
@@ -230,33 +237,13 @@ void Coherence::NameInDoubt(const InodeRef& dir, Name name, const InodeRef& chil
   if (indirect) parts_.tree.inodes.Disown(*child);
   Result<InodeRef> now = Resolve(parts_, dir, name);
   if (now.ok() && *now == child) {
+    // A copy may be another one under the same name.
+    if (child->is_dir() && (what & (kChangedNames | kDirectoryMoved))) LayersChanged(child);
     ObjectChanged(child, child->is_dir() || (what & kChangedContent));
     return;
   }
   if (now.ok()) LoseName(dir, name, child);
   if (parts_.invalidator) parts_.invalidator->InvalidateEntry(dir->id(), name.bytes());
-}
-
-// A directory that gains a layer above all others, or loses its topmost, stays the same object (design.md,
-// "Inode numbers"): somebody may be sitting in it.
-void Coherence::KeepNode(const InodeRef& dir, Name name, const InodeRef& child) {
-  if (!child->is_dir() || child->is_upper()) return;
-  Result<Probed> now = ProbeNow(parts_, dir, name);
-  if (!now.ok() || now->type != MergedType::kDirectory) return;
-  std::vector<LowerMember> before = MembersOf(*child);
-  auto same = [](const LowerMember& a, const LowerMember& b) {
-    return a.layer == b.layer && a.path == b.path;
-  };
-  bool shares = std::any_of(before.begin(), before.end(), [&](const LowerMember& old) {
-    return std::any_of(now->members.begin(), now->members.end(),
-                       [&](const LowerMember& member) { return same(member, old); });
-  });
-  if (!shares) return;
-  // The same topmost copy is found by what it is, or was replaced and is another directory.
-  if (!now->upper && same(before.front(), now->members.front())) return;
-  if (now->upper) child->MarkUpper(ObjectIdOf(now->top));
-  parts_.tree.inodes.Rekey(*child, KnownAs(parts_, *dir, name, *now));
-  LayersChanged(child);
 }
 
 namespace {
@@ -388,7 +375,8 @@ void Coherence::DoubtLater(const std::vector<InodeRef>& beneath) {
     size_t depth = 0;
     for (std::optional<InodeName> n = inode->AnyName(); n; n = n->parent->AnyName()) ++depth;
     for (InodeName& name : inode->Names()) {
-      doubts.emplace_back(depth, Doubt{name.parent->id(), std::move(name.name), kChangedNames, inode->id()});
+      doubts.emplace_back(depth,
+                          Doubt{name.parent->id(), std::move(name.name), kChangedAttributes, inode->id()});
     }
   }
   std::sort(doubts.begin(), doubts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });

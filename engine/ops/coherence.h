@@ -25,13 +25,14 @@
 namespace plyfs {
 
 struct Parts;
-struct Probed;
 
 class Coherence final : private Watcher::Sink {
  public:
   explicit Coherence(Parts& parts, const Watcher::Options& options = Watcher::Options());
   // No notice is handled any more when it returns.
   ~Coherence() override;
+  // Ends the work in the background soon; waits for nothing.  What is watched already stays so.
+  void Stop();
 
   // Before the directory is first read: watches all its copies, unless that was done; gives its watch word
   // (Inode::watch_word).
@@ -63,7 +64,6 @@ class Coherence final : private Watcher::Sink {
 
   void Recheck(const Doubt& doubt);
   void NameInDoubt(const InodeRef& dir, Name name, const InodeRef& child, uint8_t what);
-  void KeepNode(const InodeRef& dir, Name name, const InodeRef& child);
   void LoseName(const InodeRef& dir, Name name, const InodeRef& child);
   void ObjectChanged(const InodeRef& inode, bool data);
   void ListingChanged(const InodeRef& dir);
@@ -73,6 +73,7 @@ class Coherence final : private Watcher::Sink {
   void DoubtLater(const std::vector<InodeRef>& beneath);
   void Later(std::vector<Doubt> doubts);
 
+  uint32_t WatchOne(const InodeRef& dir);
   bool SameCopies(const InodeRef& dir);
   Watcher::Outcome WatchCopies(const InodeRef& dir);
   Watcher::Outcome WatchLower(const Inode& dir, const DirLowers& lowers, size_t i);

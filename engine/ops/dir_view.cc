@@ -39,8 +39,8 @@ bool NotLater(const TimeSpec& a, const TimeSpec& b) {
   return a.sec < b.sec || (a.sec == b.sec && a.nsec <= b.nsec);
 }
 
-// A client's reading of an upper directory moves its atime as the mount of upper says (C21).  The listing itself
-// comes from memory, so the directory is read a little only when an update may be due (fs/inode.c:
+// A client's reading of an upper directory moves its atime as the mount of upper says (C21).  The listing
+// itself comes from memory, so the directory is read a little only when an update may be due (fs/inode.c:
 // relatime_need_update).
 void TouchAtime(Parts& parts, const InodeRef& dir) {
   if (!dir->is_upper() || !parts.writable() || dir->unlinked()) return;

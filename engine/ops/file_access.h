@@ -27,8 +27,8 @@ Result<FileAccess> AccessForWrite(Parts& parts, Handle handle);
 Handle AddOpenFile(Parts& parts, const InodeRef& inode, uint32_t flags, UniqueFd fd, bool on_upper);
 void RemoveOpenFile(Parts& parts, Handle handle);
 
-// The flags with which a handle's own descriptor is opened: access mode, O_DIRECT, O_NOATIME, O_SYNC and O_DSYNC
-// of the client's, the latter two not on a volatile mount (M29).
+// The flags with which a handle's own descriptor is opened: access mode, O_DIRECT, O_NOATIME, O_SYNC and
+// O_DSYNC of the client's, the latter two not on a volatile mount (M29).
 int BackingFlags(const Parts& parts, uint32_t flags);
 
 // The client's cached pages of the file are still what is on disk, as far as size and time of modification

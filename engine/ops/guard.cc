@@ -47,7 +47,9 @@ Status MayOpenForWrite(Parts& parts, const InodeRef& inode, uint32_t flags) {
   return Forbid(parts, inode, appends ? kFlagImmutable : kFlagImmutable | kFlagAppend);
 }
 
-Status MayAddTo(Parts& parts, const InodeRef& dir) { return Forbid(parts, dir, kFlagImmutable); }
+Status MayAddTo(Parts& parts, const InodeRef& dir) {
+  return Forbid(parts, dir, kFlagImmutable);
+}
 
 Status MayRemove(Parts& parts, const InodeRef& dir, const InodeRef& inode) {
   PLY_CHECK(Forbid(parts, dir, kFlagImmutable | kFlagAppend));

@@ -45,8 +45,8 @@ Result<std::shared_ptr<const LowerIndex>> IndexLowers(Parts& parts, const Inode&
   return builder.Build();
 }
 
-// An upper entry's own number is the tree's, unless it is a copy (which keeps its lower's) or a directory that
-// lower members join: those are asked by name (D10; readdir.c:ovl_cache_update).
+// An upper entry's own number is the tree's, unless it is a copy (which keeps its lower's) or a directory
+// that lower members join: those are asked by name (D10; readdir.c:ovl_cache_update).
 Result<uint64_t> UpperEntryIno(Parts& parts, const InodeRef& dir, const ScannedEntry& entry, bool impure) {
   uint64_t dev = parts.stack->upper()->device();
   bool may_be_merged = entry.type == DT_DIR && dir->merged();

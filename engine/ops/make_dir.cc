@@ -12,7 +12,9 @@ Result<Entry> MakeDir(Parts& parts, const Caller& caller, NodeId parent, Name na
   object.type = S_IFDIR;
   object.mode = mode & 07777;
   object.opaque = parts.config.opaque_mkdir && dir->merged();  // N6
-  object.make = [](int at, const char* as, uint32_t permissions) { return sys::MkdirAt(at, as, permissions); };
+  object.make = [](int at, const char* as, uint32_t permissions) {
+    return sys::MkdirAt(at, as, permissions);
+  };
   return MakeNew(parts, caller, place, name, object);
 }
 

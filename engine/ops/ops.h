@@ -3,8 +3,8 @@
 //
 // All may be called from any thread at any time, run start to end on the calling thread and may block on the
 // layers.  What they take, give and guarantee is said in union_fs/union_fs.h, which forwards to them.
-// Operations that change the tree plan (tree), act on upper (disk) and publish (tree), in that order: the disk
-// is the truth, so a crash between loses nothing.
+// Operations that change the tree plan (tree), act on upper (disk) and publish (tree), in that order: the
+// disk is the truth, so a crash between loses nothing.
 #ifndef PLYFS_ENGINE_OPS_OPS_H_
 #define PLYFS_ENGINE_OPS_OPS_H_
 
@@ -57,8 +57,8 @@ void ReleaseDir(Parts& parts, Handle handle);
 
 Result<std::string> GetXattr(Parts& parts, NodeId node, std::string_view name);
 Result<std::string> ListXattr(Parts& parts, const Caller& caller, NodeId node);
-Status SetXattr(Parts& parts, const Caller& caller, NodeId node, std::string_view name, std::string_view value,
-                uint32_t flags, bool kill_sgid);
+Status SetXattr(Parts& parts, const Caller& caller, NodeId node, std::string_view name,
+                std::string_view value, uint32_t flags, bool kill_sgid);
 Status RemoveXattr(Parts& parts, const Caller& caller, NodeId node, std::string_view name);
 
 Result<StatFs> Statfs(Parts& parts);

@@ -2,6 +2,8 @@
 
 namespace plyfs::ops {
 
-void ReleaseDir(Parts& parts, Handle handle) { parts.dirs.Remove(handle); }
+void ReleaseDir(Parts& parts, Handle handle) {
+  parts.dirs.Remove(handle);
+}
 
 }  // namespace plyfs::ops

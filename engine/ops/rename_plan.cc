@@ -35,8 +35,8 @@ Status CheckReplace(Parts& parts, const RenamePlan& plan) {
   const Inode& target = *plan.to.inode;
   if (target.is_dir() && !plan.from.inode->is_dir()) return Errno(EISDIR);
   if (!target.is_dir() && plan.from.inode->is_dir()) return Errno(ENOTDIR);
-  // A directory without lower members is left to rename(2) on upper (dir.c:ovl_rename_start): a refused rename
-  // then leaves the same traces as the kernel's (R20).
+  // A directory without lower members is left to rename(2) on upper (dir.c:ovl_rename_start): a refused
+  // rename then leaves the same traces as the kernel's (R20).
   if (!target.is_dir() || !target.merged()) return OkStatus();
   PLY_TRY(bool empty, ViewIsEmpty(parts, plan.to.inode));
   return empty ? OkStatus() : Status(Errno(ENOTEMPTY));

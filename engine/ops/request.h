@@ -86,15 +86,15 @@ struct StatFs {
   uint32_t bsize = 0, frsize = 0, namelen = 0;
 };
 
-// The client's kernel caches, as the engine sees them.  Implemented in fuse; calls only post, never block, and
-// may be made from any thread with any lock held.
+// The client's kernel caches, as the engine sees them.  Implemented in fuse; calls only post, never block,
+// and may be made from any thread with any lock held.
 class Invalidator {
  public:
   virtual ~Invalidator() = default;
   // The name may mean something else now.
   virtual void InvalidateEntry(NodeId parent, std::string_view name) = 0;
-  // Attributes (and cached ACLs) of the node have changed; its data has not.  Done when it returns, so that who
-  // sees the operation's reply sees the change; the kernel takes no lock for it that a request could hold
+  // Attributes (and cached ACLs) of the node have changed; its data has not.  Done when it returns, so that
+  // who sees the operation's reply sees the change; the kernel takes no lock for it that a request could hold
   // (fs/fuse/inode.c:fuse_reverse_inval_inode with a negative offset).
   virtual void InvalidateAttr(NodeId node) = 0;
   // Data, attributes or, for a directory, the cached listing have changed.

@@ -20,6 +20,7 @@ InodeInit DirInit(Parts& parts, const Probed& found) {
   if (found.upper) init.upper = ObjectIdOf(found.top);
   init.st_ino = MapIno(parts, found.members.empty() ? init.upper : found.first_member);
   init.lowers = LowersOf(parts, found.members);
+  init.lowers.top = found.first_member;
   return init;
 }
 
@@ -42,18 +43,61 @@ InodeInit FileInit(Parts& parts, const Probed& found) {
   return init;
 }
 
-}  // namespace
+constexpr uint64_t kNoDevice = uint64_t{1} << 63;  // no device's number has it
 
+// What a lower directory is known by: its place in the merged tree, so that it stays the same object when the
+// layers that hold it become others (design.md, "Inode numbers"), and so that one reached by two redirects is
+// two (L14).
+ObjectId PlaceOf(const Inode& dir, Name name) {
+  return ObjectId{kNoDevice | 1, dir.id(), name.hash()};
+}
+
+// What the object is known by.  A lower file by its place as well: what is one below, with several links or
+// at the end of several redirects, becomes as many when it is copied up (S6, L14; fs/overlayfs/inode.c:
+// ovl_hash_bylower).
 ObjectId KnownAs(const Parts& parts, const Inode& dir, Name name, const Probed& found) {
   ObjectId object = ObjectIdOf(found.top);
-  if (found.upper || (!S_ISDIR(found.top.stx_mode) && !parts.config.has_upper())) return object;
-  object.dev |= uint64_t{1} << 63;  // no device's number has it
+  if (found.upper) return object;
+  if (S_ISDIR(found.top.stx_mode)) return PlaceOf(dir, name);
+  if (!parts.config.has_upper()) return object;
+  object.dev |= kNoDevice;
   object.birth ^= absl::HashOf(dir.id(), name.hash());
   return object;
 }
 
+// Whether the directory has only gained or lost copies: the topmost is the same, or another one is on top and
+// a copy is still there.
+bool Continues(const DirLowers& before, const Probed& found) {
+  if (before.empty() || found.members.empty()) return false;
+  const LowerMember& top = found.members.front();
+  if (top.layer == before.layer(0) && top.path == before.path(0)) return found.first_member == before.top;
+  for (size_t i = 0; i < before.size(); ++i) {
+    for (const LowerMember& member : found.members) {
+      if (member.layer == before.layer(i) && member.path == before.path(i)) return true;
+    }
+  }
+  return false;
+}
+
+// The inode of the lower directory that was here, if it is to be that of what is here now.
+void KeepDirectory(Parts& parts, const InodeRef& dir, Name name, const Probed& found) {
+  InodeRef before = parts.tree.inodes.FindObject(PlaceOf(*dir, name));
+  if (!before) return;
+  if (!Continues(before->lowers(), found)) {
+    parts.tree.inodes.Disown(*before);
+  } else if (found.upper) {
+    // Upper got a copy by hand.
+    parts.tree.inodes.Rekey(*before, ObjectIdOf(found.top));
+    before->MarkUpper(ObjectIdOf(found.top));
+    if (parts.coherence) parts.coherence->LayersChanged(before);
+  }
+}
+
+}  // namespace
+
 InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found) {
   bool is_dir = S_ISDIR(found.top.stx_mode);
+  if (is_dir) KeepDirectory(parts, dir, name, found);
   InodeInit init = is_dir ? DirInit(parts, found) : FileInit(parts, found);
   DirLowers lowers = init.lowers;
   InodeRef inode = parts.tree.inodes.Intern(KnownAs(parts, *dir, name, found), std::move(init));
@@ -95,8 +139,8 @@ std::optional<InodeRef> Known(Parts& parts, const InodeRef& dir, Name name, cons
   return std::nullopt;
 }
 
-// An upper directory that lower ones join has the origin of the topmost; one made by other means gets it when it
-// is first seen (L24; namei.c:ovl_fix_origin).  Best effort: everything works without.
+// An upper directory that lower ones join has the origin of the topmost; one made by other means gets it when
+// it is first seen (L24; namei.c:ovl_fix_origin).  Best effort: everything works without.
 void FixOrigin(Parts& parts, const InodeRef& dir, Name name, const Probed& found) {
   if (!parts.writable() || !found.upper || found.members.empty()) return;
   Result<SharedFd> above = UpperDir(parts, dir);

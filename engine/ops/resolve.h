@@ -15,11 +15,6 @@ Result<InodeRef> Resolve(Parts& parts, const InodeRef& dir, Name name);
 // Likewise, but ENOENT for none.
 Result<InodeRef> ResolvePresent(Parts& parts, const InodeRef& dir, Name name);
 
-// What the object that a probe found at this name is known by: an upper object by what it is; a lower one also by
-// its place, since what is one below, with several links or at the end of several redirects (L14), becomes as
-// many objects when it is copied up (S6; fs/overlayfs/inode.c:ovl_hash_bylower).
-ObjectId KnownAs(const Parts& parts, const Inode& dir, Name name, const Probed& found);
-
 // The inode of what a probe found, given this name.
 InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found);
 

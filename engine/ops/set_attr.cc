@@ -47,7 +47,8 @@ Status SetTimes(int fd, const SetAttrArgs& args) {
 
 Status Apply(Parts& parts, const Caller& caller, const InodeRef& inode, const SetAttrArgs& args) {
   if (args.size) PLY_CHECK(SetSize(parts, caller, inode, args));
-  bool metadata = args.uid || args.gid || args.mode || args.atime || args.mtime || args.atime_now || args.mtime_now;
+  bool metadata =
+      args.uid || args.gid || args.mode || args.atime || args.mtime || args.atime_now || args.mtime_now;
   if (!metadata) return OkStatus();
   PLY_TRY(UniqueFd fd, OpenUpper(parts, inode, O_PATH));
   PLY_CHECK(SetOwnerAndMode(fd.get(), args));
@@ -55,13 +56,14 @@ Status Apply(Parts& parts, const Caller& caller, const InodeRef& inode, const Se
 }
 
 bool ChangesNothing(const SetAttrArgs& args) {
-  return !args.mode && !args.uid && !args.gid && !args.size && !args.atime && !args.mtime && !args.atime_now &&
-         !args.mtime_now;
+  return !args.mode && !args.uid && !args.gid && !args.size && !args.atime && !args.mtime &&
+         !args.atime_now && !args.mtime_now;
 }
 
-// A request without any attribute is chown(-1, -1), which changes no owner but has all other effects of one: copy-up,
-// set-id bits cleared, ctime (C, table of triggers).  The client sends the very same one before a write to a file
-// from which it has just removed the capability (fs/inode.c:file_remove_privs); there set-id bits must stay.
+// A request without any attribute is chown(-1, -1), which changes no owner but has all other effects of one:
+// copy-up, set-id bits cleared, ctime (C, table of triggers).  The client sends the very same one before a
+// write to a file from which it has just removed the capability (fs/inode.c:file_remove_privs); there set-id
+// bits must stay.
 Status ChownToNobodyElse(Parts& parts, const Caller& caller, const InodeRef& inode) {
   PLY_CHECK(MayChange(parts, inode));
   PLY_CHECK(CopyUp(parts, inode));

@@ -11,8 +11,8 @@
 
 namespace plyfs::ops {
 
-Status SetXattr(Parts& parts, const Caller& caller, NodeId node, std::string_view name, std::string_view value,
-                uint32_t flags, bool kill_sgid) {
+Status SetXattr(Parts& parts, const Caller& caller, NodeId node, std::string_view name,
+                std::string_view value, uint32_t flags, bool kill_sgid) {
   if (parts.config.noxattrs) return Errno(EOPNOTSUPP);
   PLY_TRY(InodeRef inode, FindNode(parts, node));
   PLY_TRY(std::string stored, parts.records.names().Escape(name));

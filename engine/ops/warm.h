@@ -1,8 +1,8 @@
 // The warm halves: operations answered from what is known, by the thread that read the request.
 //
-// Any thread.  They see the tree only and are linked into a library that cannot reach I/O, so that they cannot
-// block by construction: no allocation, no system call.  Nothing means "something is not known": the cold half
-// in the file of the operation's name loads it.
+// Any thread.  They see the tree only and are linked into a library that cannot reach I/O, so that they
+// cannot block by construction: no allocation, no system call.  Nothing means "something is not known": the
+// cold half in the file of the operation's name loads it.
 #ifndef PLYFS_ENGINE_OPS_WARM_H_
 #define PLYFS_ENGINE_OPS_WARM_H_
 

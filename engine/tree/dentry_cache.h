@@ -1,5 +1,5 @@
-// DentryCache: what is known of a name in a directory: Present (which inode), Absent, or Loading (one probe in
-// flight).
+// DentryCache: what is known of a name in a directory: Present (which inode), Absent, or Loading (one probe
+// in flight).
 //
 // Owned by Parts; internally synchronised, any thread, never blocks: who finds Loading waits elsewhere
 // (ops/exclusion.h) and asks again.  Absent is a fact, not "never looked".  Sharded by (parent, name); each

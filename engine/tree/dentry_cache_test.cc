@@ -6,7 +6,9 @@ namespace plyfs {
 namespace {
 
 using State = DentryCache::State;
-Name N(const char* name) { return Name::Trusted(name); }
+Name N(const char* name) {
+  return Name::Trusted(name);
+}
 
 TEST(DentryCache, OneLoadsTheOthersSeeLoading) {
   DentryCache cache;

@@ -21,7 +21,7 @@ const LowerPath& DirLowers::path(size_t i) const {
 }
 
 bool SameLowers(const DirLowers& a, const DirLowers& b) {
-  if (a.layers != b.layers || a.runs.size() != b.runs.size()) return false;
+  if (a.layers != b.layers || a.runs.size() != b.runs.size() || !(a.top == b.top)) return false;
   for (size_t i = 0; i < a.runs.size(); ++i) {
     if (a.runs[i].first != b.runs[i].first || !(a.runs[i].path == b.runs[i].path)) return false;
   }

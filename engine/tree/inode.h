@@ -67,6 +67,7 @@ struct DirLowers {
   };
   LayerSetRef layers;  // null: no lower member
   std::vector<Run> runs;
+  ObjectId top;  // what the topmost is
 
   size_t size() const { return layers ? layers->size() : 0; }
   bool empty() const { return size() == 0; }

@@ -78,6 +78,13 @@ InodeRef InodeTable::Intern(const ObjectId& object, InodeInit init) {
   return made;
 }
 
+InodeRef InodeTable::FindObject(const ObjectId& object) {
+  IdentityShard& shard = ShardOf(object);
+  MutexLock lock(shard.mu);
+  auto it = shard.map.find(object);
+  return it == shard.map.end() ? InodeRef() : TryRef(it->second);
+}
+
 void InodeTable::Disown(Inode& inode) {
   ObjectId object = inode.identity();
   if (!object.known()) return;

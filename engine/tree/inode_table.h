@@ -35,6 +35,8 @@ class InodeTable {
   // The inode of `object`, or a new one made from `init` and known by it.  An existing inode of another type
   // is disowned: its object is gone and its number was reused.
   InodeRef Intern(const ObjectId& object, InodeInit init);
+  // The inode known by `object`, or null.
+  InodeRef FindObject(const ObjectId& object);
   // Copy-up: the inode is known by `object` from now on.
   void Rekey(Inode& inode, const ObjectId& object);
   // The object is gone (or is not to be found by its number any more).

@@ -1,5 +1,5 @@
-// LayerSet: which lower layers hold a directory.  Interned: directories with the same set share one object, so
-// a set of 500 layers costs its bits once.
+// LayerSet: which lower layers hold a directory.  Interned: directories with the same set share one object,
+// so a set of 500 layers costs its bits once.
 //
 // LayerSets are immutable; LayerSetTable is owned by Parts and internally synchronised.
 #ifndef PLYFS_ENGINE_TREE_LAYER_SET_H_

@@ -24,13 +24,17 @@ size_t LowerIndex::bytes() const {
   return entries_.capacity() * sizeof(Entry) + names_.capacity() + table_.capacity() * sizeof(uint32_t);
 }
 
-LowerIndexBuilder::LowerIndexBuilder() : index_(std::make_unique<LowerIndex>()) { index_->table_.resize(16); }
+LowerIndexBuilder::LowerIndexBuilder() : index_(std::make_unique<LowerIndex>()) {
+  index_->table_.resize(16);
+}
 
 bool LowerIndexBuilder::Add(LayerId layer, std::string_view name, uint8_t type, uint64_t ino) {
   return Put(layer, name, type, ino);
 }
 
-void LowerIndexBuilder::AddWhiteout(LayerId layer, std::string_view name) { Put(layer, name, kHidden, 0); }
+void LowerIndexBuilder::AddWhiteout(LayerId layer, std::string_view name) {
+  Put(layer, name, kHidden, 0);
+}
 
 bool LowerIndexBuilder::Put(LayerId layer, std::string_view name, uint8_t type, uint64_t ino) {
   uint64_t hash = Name::Trusted(name).hash();

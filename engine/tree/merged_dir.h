@@ -2,9 +2,10 @@
 // UpperDelta, a table of entries that are born and die.
 //
 // Shared by its Inode and by open directories (views); internally synchronised, any thread, sections of a few
-// instructions an entry.  A change is O(1).  A view is a sequence number: it sees what was born at or before it
-// and had not died by then, whatever happens later (semantics D4).  A cookie names one entry for good: index
-// entries by their place, delta entries by their birth, which is above every cookie given out before (D6).
+// instructions an entry.  A change is O(1).  A view is a sequence number: it sees what was born at or before
+// it and had not died by then, whatever happens later (semantics D4).  A cookie names one entry for good:
+// index entries by their place, delta entries by their birth, which is above every cookie given out before
+// (D6).
 #ifndef PLYFS_ENGINE_TREE_MERGED_DIR_H_
 #define PLYFS_ENGINE_TREE_MERGED_DIR_H_
 
@@ -36,7 +37,8 @@ class MergedDir {
   // `index` may be null (a directory that only upper holds).  Cookies start above `first_cookie`.
   MergedDir(std::shared_ptr<const LowerIndex> index, Cookie first_cookie);
 
-  // The name is there now, as this; replaces what was there.  Upper's own names at load come through here too.
+  // The name is there now, as this; replaces what was there.  Upper's own names at load come through here
+  // too.
   void Insert(std::string_view name, uint8_t type, uint64_t ino);
   // The name's number is another one now (S6); its place stays.
   void SetIno(std::string_view name, uint64_t ino);
@@ -77,7 +79,8 @@ class MergedDir {
   std::vector<Delta> deltas_ ABSL_GUARDED_BY(mu_);                           // in cookie order
   StringMap<Cookie> current_ ABSL_GUARDED_BY(mu_);                           // live delta names
   absl::flat_hash_map<uint32_t, uint64_t> index_died_ ABSL_GUARDED_BY(mu_);  // index entry -> sequence
-  absl::flat_hash_map<uint32_t, uint64_t> index_ino_ ABSL_GUARDED_BY(mu_);   // index entries with another number
+  absl::flat_hash_map<uint32_t, uint64_t> index_ino_
+      ABSL_GUARDED_BY(mu_);  // index entries with another number
   std::multiset<uint64_t> views_ ABSL_GUARDED_BY(mu_);
   uint64_t sequence_ ABSL_GUARDED_BY(mu_) = 1;
   Cookie next_cookie_ ABSL_GUARDED_BY(mu_);

@@ -1,5 +1,5 @@
-// Tree: everything that is known of the merged tree, in memory.  All of it but lookup counts, open handles and
-// nameless inodes may be dropped at any moment and be rebuilt from the layers.
+// Tree: everything that is known of the merged tree, in memory.  All of it but lookup counts, open handles
+// and nameless inodes may be dropped at any moment and be rebuilt from the layers.
 //
 // Owned by Parts; its members synchronise themselves.
 #ifndef PLYFS_ENGINE_TREE_TREE_H_

@@ -91,10 +91,12 @@ Result<std::unique_ptr<Parts>> OpenParts(const StackConfig& config, std::string*
   if (config.writable()) {
     PLY_TRY(parts->work, WorkDir::Open(*parts->stack->upper(), config, error_line));
     if (Status kept = KeepUuid(*parts); !kept.ok()) {
-      Logf("upperdir=%s: cannot record overlay.uuid: %s", config.upperdir.c_str(), std::strerror(kept.error()));
+      Logf("upperdir=%s: cannot record overlay.uuid: %s", config.upperdir.c_str(),
+           std::strerror(kept.error()));
     }
   }
-  // What a server or another daemon answers depends on who asks: reads there must not go out as the last caller.
+  // What a server or another daemon answers depends on who asks: reads there must not go out as the last
+  // caller.
   if (AnyLayerSlow(*parts->stack)) sys::GoBackToOwnFsIdsAtOnce();
   parts->rules = RulesOf(config, *parts->stack);
   parts->origins = OriginStore::Open(*parts->stack, config.uuid == UuidMode::kOff);

@@ -140,6 +140,9 @@ Result<std::string> UnionFs::Ioctl(const Caller& caller, NodeId node, Handle, ui
   return ops::Ioctl(*parts_, caller, node, command, in, out_size);
 }
 
-void UnionFs::Close() { parts_->coherence.reset(); }
+void UnionFs::Close() {
+  // Requests may still be under way on other threads: nothing they use is taken down.
+  if (parts_->coherence) parts_->coherence->Stop();
+}
 
 }  // namespace plyfs

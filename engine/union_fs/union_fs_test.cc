@@ -60,10 +60,12 @@ class UnionFsTest : public ::testing::Test {
     std::vector<std::string> names;
     Result<Opened> dir = fs_->OpenDir(me_, node, 0);
     EXPECT_TRUE(dir.ok());
-    EXPECT_TRUE(fs_->ReadDir(node, dir->handle, 0, [&](const DirEntry& e) {
-                     if (e.name != "." && e.name != "..") names.emplace_back(e.name);
-                     return true;
-                   }).ok());
+    EXPECT_TRUE(fs_->ReadDir(node, dir->handle, 0,
+                             [&](const DirEntry& e) {
+                               if (e.name != "." && e.name != "..") names.emplace_back(e.name);
+                               return true;
+                             })
+                    .ok());
     fs_->ReleaseDir(node, dir->handle);
     std::sort(names.begin(), names.end());
     return names;

@@ -80,7 +80,8 @@ Maybe Comparer::CompareTimes(const Sight& kernel, const Sight& ply, Rules rules)
   if (!both_of_run && !SameTime(kernel.stx.stx_atime, ply.stx.stx_atime)) {
     if (masks_allowed_ && masks_->AtimeNotMoved(kernel, ply, run_start_)) return std::nullopt;
     // Since a crossed remount the kernel serves what plyfs has read.
-    if (masks_allowed_ && ever_crossed_ && masks_->AtimeNotMoved(ply, kernel, run_start_)) return std::nullopt;
+    if (masks_allowed_ && ever_crossed_ && masks_->AtimeNotMoved(ply, kernel, run_start_))
+      return std::nullopt;
     return Differ("atime", kernel.subject, TimeText(kernel.stx.stx_atime), TimeText(ply.stx.stx_atime));
   }
   return std::nullopt;

@@ -158,8 +158,9 @@ Maybe Sequence::CheckTrees(const std::string& when) {
   return comparer_.CompareTrees(TakeSnapshot(kernel_.mount()), TakeSnapshot(ply_.mount()), when);
 }
 
-// Steps after which the kernel's slip D9 would make the trees differ for good.  Hidden xattr whiteouts keep the
-// kernel's rmdir from removing what it lists as empty (X5); which directories hold some is not seen from above.
+// Steps after which the kernel's slip D9 would make the trees differ for good.  Hidden xattr whiteouts keep
+// the kernel's rmdir from removing what it lists as empty (X5); which directories hold some is not seen from
+// above.
 bool Sequence::LeaveOut(const Step& step) {
   if (step.op != Op::kRmdir && step.op != Op::kRename) return false;
   bool ghosts = false;
