@@ -3,7 +3,6 @@
 #include "engine/format/mode_rules.h"
 #include "engine/io/sys_file.h"
 #include "engine/io/sys_owner.h"
-#include "engine/io/sys_stat.h"
 #include "engine/ops/copy_up.h"
 #include "engine/ops/file_access.h"
 #include "engine/ops/guard.h"
@@ -66,16 +65,17 @@ bool ChangesNothing(const SetAttrArgs& args) {
 // bits must stay.
 Status ChownToNobodyElse(Parts& parts, const Caller& caller, const InodeRef& inode) {
   PLY_CHECK(MayChange(parts, inode));
+  bool writing = inode->writers() > 0;
+  bool before_write = inode->TakeCapabilityRemoved() == caller.pid && writing;
+  PLY_TRY(Attr attr, StatInode(parts, inode));
+  // Clearing set-id bits is a chmod, which is the owner's; a writer may be anybody
+  // (fs/attr.c:setattr_prepare).
+  bool clears = inode->is_regular() && ModeAfterChown(attr.mode, /*in_group=*/true) != attr.mode;
+  if (clears && !writing && caller.uid != 0 && caller.uid != attr.uid) return Errno(EPERM);
   PLY_CHECK(CopyUp(parts, inode));
   PLY_TRY(UniqueFd fd, OpenUpper(parts, inode, O_PATH));
-  Status done = OkStatus();
-  bool before_write = inode->TakeCapabilityRemoved() == caller.pid && inode->writers() > 0;
-  if (!before_write) {
-    done = sys::Chown(fd.get(), kKeepId, kKeepId);
-  } else {
-    PLY_TRY(struct statx st, sys::StatxFd(fd.get()));
-    done = sys::Chmod(fd.get(), st.stx_mode & 07777);
-  }
+  Status done =
+      before_write ? sys::Chmod(fd.get(), attr.mode & 07777) : sys::Chown(fd.get(), kKeepId, kKeepId);
   inode->DropAttr();
   return done;
 }
