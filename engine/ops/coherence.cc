@@ -215,7 +215,8 @@ void Coherence::Recheck(const Doubt& doubt) {
   Exclusion::Hold changing = parts_.dir_changes.Acquire(dir->id());
   if (dir->unlinked()) return;
   DentryCache::Found known = parts_.tree.dentries.Find(dir->id(), name);
-  NodeId id = known.state == DentryCache::State::kPresent ? known.node : doubt.child;
+  NodeId id = known.state == DentryCache::State::kPresent ? known.node : 0;
+  if (doubt.child != 0) id = doubt.child;
   InodeRef child = id != 0 ? parts_.tree.inodes.Find(id) : InodeRef();
   if (child && !child->HasName(*dir, doubt.name)) child = InodeRef();
   if (doubt.what == kChangedContent) {
@@ -363,15 +364,15 @@ void Coherence::ForgetBeneath(const InodeRef& top) {
   for (const auto& [parent, name] : parts_.tree.dentries.Take([&](NodeId id) { return dirs.contains(id); })) {
     if (parts_.invalidator) parts_.invalidator->InvalidateEntry(parent, name);
   }
-  if (!top->unlinked()) DoubtLater(beneath);
+  if (top->unlinked()) return;
+  // Directories, and files that are held open, may be used without being looked up again.
+  std::erase_if(beneath, [](const InodeRef& inode) { return !inode->is_dir() && inode->opens() == 0; });
+  DoubtLater(beneath);
 }
 
-// Directories, and files that are held open, may be used without being looked up again: they are looked at by
-// the watcher's thread, parents first.
-void Coherence::DoubtLater(const std::vector<InodeRef>& beneath) {
+void Coherence::DoubtLater(const std::vector<InodeRef>& objects) {
   std::vector<std::pair<size_t, Doubt>> doubts;
-  for (const InodeRef& inode : beneath) {
-    if (inode->unlinked() || (!inode->is_dir() && inode->opens() == 0)) continue;
+  for (const InodeRef& inode : objects) {
     size_t depth = 0;
     for (std::optional<InodeName> n = inode->AnyName(); n; n = n->parent->AnyName()) ++depth;
     for (InodeName& name : inode->Names()) {
@@ -412,6 +413,7 @@ void DoubtNames(Parts& parts, const InodeRef& inode) {
   for (const InodeName& name : inode->Names()) {
     parts.tree.dentries.EraseIf(name.parent->id(), name.name, inode->id());
   }
+  if (parts.coherence) parts.coherence->DoubtLater({inode});
 }
 
 }  // namespace plyfs

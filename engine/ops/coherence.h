@@ -43,6 +43,9 @@ class Coherence final : private Watcher::Sink {
   // The set of the directory's copies has changed: forgets everything beneath it.
   void LayersChanged(const InodeRef& dir);
 
+  // The objects' names are to be looked at again, by the watcher's thread, parents first.
+  void DoubtLater(const std::vector<InodeRef>& objects);
+
   // What an overflow of the kernel's queue does: forgets everything.
   void ForgetAll();
   const Watcher& watcher() const { return watcher_; }
@@ -70,7 +73,6 @@ class Coherence final : private Watcher::Sink {
 
   void ForgetBeneath(const InodeRef& top);
   void ForgetObject(const InodeRef& inode);
-  void DoubtLater(const std::vector<InodeRef>& beneath);
   void Later(std::vector<Doubt> doubts);
 
   uint32_t WatchOne(const InodeRef& dir);

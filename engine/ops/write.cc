@@ -1,4 +1,5 @@
 #include "engine/io/sys_file.h"
+#include "engine/io/sys_xattr.h"
 #include "engine/ops/file_access.h"
 #include "engine/ops/ops.h"
 
@@ -8,7 +9,11 @@ Result<size_t> Write(Parts& parts, const Caller& caller, Handle handle, uint64_t
                      std::span<const char> data, const WriteFlags& flags) {
   PLY_TRY(FileAccess access, AccessForWrite(parts, handle));
   if (flags.kill_suidgid) PLY_CHECK(KillPrivileges(parts, caller, access));
+  // A store through a mapping clears nothing (A11), but the upper filesystem takes any write for a write(2).
+  Result<std::string> capability = Errno(ENODATA);
+  if (flags.from_cache) capability = sys::FGetXattr(access.get(), "security.capability");
   Result<size_t> written = sys::Pwrite(access.get(), data.data(), data.size(), offset);
+  if (capability.ok()) (void)sys::FSetXattr(access.get(), "security.capability", *capability, 0);
   access.inode().DropAttr();
   return written;
 }

@@ -181,6 +181,8 @@ int Executor::Seek(const Step& step, int fd, Outcome* out) {
   if (found < 0) return errno;
   const off_t hole = step.b == SEEK_HOLE ? found : step.a;
   const off_t data = step.b == SEEK_HOLE ? lseek(fd, found, SEEK_DATA) : found;
+  // Later steps must not work where the holes happen to be.
+  if (step.b == SEEK_DATA || step.b == SEEK_HOLE) lseek(fd, step.a, SEEK_SET);
   struct stat st;
   if (fstat(fd, &st) < 0) return errno;
   const off_t end = std::min(data < 0 ? st.st_size : data, st.st_size);

@@ -162,6 +162,12 @@ Maybe Sequence::CheckTrees(const std::string& when) {
 // the kernel's rmdir from removing what it lists as empty (X5); which directories hold some is not seen from
 // above.
 bool Sequence::LeaveOut(const Step& step) {
+  if ((step.op == Op::kChown || step.op == Op::kFchown) && step.a == -1 && step.b == -1 && step.user != 0) {
+    const Sight sight = step.op == Op::kChown ? kernel_.Look(step.path) : kernel_.LookSlot(step.slot);
+    if (sight.error != 0 || (sight.stx.stx_mode & 06000) == 0) return false;
+    masks_->ChownToNobodySkipped();
+    return true;
+  }
   if (step.op != Op::kRmdir && step.op != Op::kRename) return false;
   bool ghosts = false;
   for (const std::string& path : {step.path, step.path2}) {
