@@ -1,5 +1,5 @@
-// Inode: one object of the merged tree, from its first lookup until the client has forgotten it and nothing in
-// the engine refers to it any more.
+// Inode: one object of the merged tree, from its first lookup until the client has forgotten it and nothing
+// in the engine refers to it any more.
 //
 // Owned by its references (InodeRef, counted); the client's lookups hold one of them together.  Any thread.
 // Its nodeid never changes: not by copy-up, rename or a change of layers, since locks, inotify and the page
@@ -84,13 +84,13 @@ struct InodeName {
 
 // What an inode is made from.
 struct InodeInit {
-  uint32_t type = 0;      // S_IFMT bits
-  uint64_t st_ino = 0;    // the merged tree's number, for life
-  ObjectId upper;         // known: there is an upper object
-  LowerAnchor lower;      // non-directories: where the lower object is, if it is (or was) the visible one
-  LowerAnchor data;       // the file that holds the data of a metacopy file (L16, L20)
+  uint32_t type = 0;        // S_IFMT bits
+  uint64_t st_ino = 0;      // the merged tree's number, for life
+  ObjectId upper;           // known: there is an upper object
+  LowerAnchor lower;        // non-directories: where the lower object is, if it is (or was) the visible one
+  LowerAnchor data;         // the file that holds the data of a metacopy file (L16, L20)
   bool pure_upper = false;  // directories: nothing below can join (opaque, or nothing there)
-  DirLowers lowers;       // directories
+  DirLowers lowers;         // directories
 };
 
 class Inode {
@@ -186,7 +186,8 @@ class Inode {
   void StoreAttr(uint64_t version, const Attr& attr);
   void DropAttr();
 
-  // What the client's pages of a regular file were read from: size and time of modification, hashed.  0: unknown.
+  // What the client's pages of a regular file were read from: size and time of modification, hashed.  0:
+  // unknown.
   uint64_t data_stamp() const { return data_stamp_.load(std::memory_order_relaxed); }
   void SetDataStamp(uint64_t stamp) { data_stamp_.store(stamp, std::memory_order_relaxed); }
 
@@ -195,8 +196,11 @@ class Inode {
   uint32_t protection() const { return protection_.load(std::memory_order_relaxed); }
   void SetProtection(uint32_t flags) { protection_.store(flags, std::memory_order_relaxed); }
 
-  // The thread that removed the file's capability last, once: the client does so before a write (set_attr.cc).
-  void NoteCapabilityRemoved(int32_t thread) { capability_removed_by_.store(thread, std::memory_order_relaxed); }
+  // The thread that removed the file's capability last, once: the client does so before a write
+  // (set_attr.cc).
+  void NoteCapabilityRemoved(int32_t thread) {
+    capability_removed_by_.store(thread, std::memory_order_relaxed);
+  }
   int32_t TakeCapabilityRemoved() { return capability_removed_by_.exchange(0, std::memory_order_relaxed); }
 
   // What keeps a nameless object alive on disk (ops/orphan.h); dropped with the inode.

@@ -6,7 +6,8 @@
 
 namespace plyfs {
 
-InodeTable::InodeTable(DentryCache& dentries) : dentries_(dentries), chunks_(new std::atomic<Chunk*>[kMaxChunks] {}) {}
+InodeTable::InodeTable(DentryCache& dentries)
+    : dentries_(dentries), chunks_(new std::atomic<Chunk*>[kMaxChunks] {}) {}
 
 InodeTable::~InodeTable() {
   // What the client still holds at unmount.
@@ -62,7 +63,9 @@ InodeRef InodeTable::Make(InodeInit init) {
   return InodeRef(slot.inode);
 }
 
-InodeRef InodeTable::Insert(InodeInit init) { return Make(std::move(init)); }
+InodeRef InodeTable::Insert(InodeInit init) {
+  return Make(std::move(init));
+}
 
 InodeRef InodeTable::Intern(const ObjectId& object, InodeInit init) {
   IdentityShard& shard = ShardOf(object);

@@ -103,7 +103,9 @@ class CrashTest : public UnionFixture {
       T live = View();
       EXPECT_EQ(live, error == 0 ? new_view : old_view) << OpName(fault.failed());
       // What could not be discarded stays until the next mount.
-      if (fault.failed() != Op::kUnlink) EXPECT_EQ(Leftovers(), std::vector<std::string>());
+      if (fault.failed() != Op::kUnlink) {
+        EXPECT_EQ(Leftovers(), std::vector<std::string>());
+      }
     }
     Mount([=](StackConfig* c) { c->redirect_dir = redirecting ? RedirectDir::kOn : RedirectDir::kFollow; });
     T view = View();

@@ -15,7 +15,9 @@ using T = TreeText;
 class RenameTest : public UnionFixture {
  protected:
   void TearDown() override {
-    if (fs_) EXPECT_EQ(Leftovers(), V());
+    if (fs_) {
+      EXPECT_EQ(Leftovers(), V());
+    }
     UnionFixture::TearDown();
   }
   void MountRedirecting() {

@@ -14,25 +14,33 @@ Result<std::unique_ptr<UnionFs>> UnionFs::Open(const StackConfig& config, std::s
   return std::unique_ptr<UnionFs>(new UnionFs(std::move(parts)));
 }
 
-void UnionFs::SetInvalidator(Invalidator* invalidator) { parts_->invalidator = invalidator; }
+void UnionFs::SetInvalidator(Invalidator* invalidator) {
+  parts_->invalidator = invalidator;
+}
 
 Result<Entry> UnionFs::Lookup(const Caller&, NodeId parent, Name name) {
   return ops::Lookup(*parts_, parent, name);
 }
 
-void UnionFs::Forget(NodeId node, uint64_t count) { ops::Forget(*parts_, node, count); }
+void UnionFs::Forget(NodeId node, uint64_t count) {
+  ops::Forget(*parts_, node, count);
+}
 
 Result<AttrReply> UnionFs::GetAttr(const Caller&, NodeId node, Handle handle) {
   return ops::GetAttr(*parts_, node, handle);
 }
 
-Result<AttrReply> UnionFs::SetAttr(const Caller& caller, NodeId node, Handle handle, const SetAttrArgs& args) {
+Result<AttrReply> UnionFs::SetAttr(const Caller& caller, NodeId node, Handle handle,
+                                   const SetAttrArgs& args) {
   return ops::SetAttr(*parts_, caller, node, handle, args);
 }
 
-Result<std::string> UnionFs::ReadLink(const Caller&, NodeId node) { return ops::ReadLink(*parts_, node); }
+Result<std::string> UnionFs::ReadLink(const Caller&, NodeId node) {
+  return ops::ReadLink(*parts_, node);
+}
 
-Result<Entry> UnionFs::MakeNode(const Caller& caller, NodeId parent, Name name, uint32_t mode, uint64_t rdev) {
+Result<Entry> UnionFs::MakeNode(const Caller& caller, NodeId parent, Name name, uint32_t mode,
+                                uint64_t rdev) {
   return ops::MakeNode(*parts_, caller, parent, name, mode, rdev);
 }
 
@@ -48,7 +56,9 @@ Result<Entry> UnionFs::Link(const Caller&, NodeId node, NodeId new_parent, Name 
   return ops::Link(*parts_, node, new_parent, new_name);
 }
 
-Status UnionFs::Unlink(const Caller&, NodeId parent, Name name) { return ops::Unlink(*parts_, parent, name); }
+Status UnionFs::Unlink(const Caller&, NodeId parent, Name name) {
+  return ops::Unlink(*parts_, parent, name);
+}
 
 Status UnionFs::RemoveDir(const Caller&, NodeId parent, Name name) {
   return ops::RemoveDir(*parts_, parent, name);
@@ -63,7 +73,8 @@ Result<Opened> UnionFs::Open(const Caller& caller, NodeId node, uint32_t flags, 
   return ops::Open(*parts_, caller, node, flags, kill_suidgid);
 }
 
-Result<Created> UnionFs::Create(const Caller& caller, NodeId parent, Name name, uint32_t mode, uint32_t flags) {
+Result<Created> UnionFs::Create(const Caller& caller, NodeId parent, Name name, uint32_t mode,
+                                uint32_t flags) {
   return ops::Create(*parts_, caller, parent, name, mode, flags);
 }
 
@@ -80,11 +91,17 @@ Result<size_t> UnionFs::Write(const Caller& caller, NodeId, Handle handle, uint6
   return ops::Write(*parts_, caller, handle, offset, data, flags);
 }
 
-Status UnionFs::Flush(NodeId, Handle) { return OkStatus(); }
+Status UnionFs::Flush(NodeId, Handle) {
+  return OkStatus();
+}
 
-Status UnionFs::Fsync(NodeId, Handle handle, bool data_only) { return ops::Fsync(*parts_, handle, data_only); }
+Status UnionFs::Fsync(NodeId, Handle handle, bool data_only) {
+  return ops::Fsync(*parts_, handle, data_only);
+}
 
-void UnionFs::Release(NodeId, Handle handle) { ops::Release(*parts_, handle); }
+void UnionFs::Release(NodeId, Handle handle) {
+  ops::Release(*parts_, handle);
+}
 
 Status UnionFs::Fallocate(const Caller& caller, NodeId, Handle handle, uint32_t mode, uint64_t offset,
                           uint64_t length) {
@@ -112,9 +129,13 @@ Status UnionFs::ReadDirPlus(const Caller&, NodeId, Handle handle, Cookie from, c
   return ops::ReadDirPlus(*parts_, handle, from, sink);
 }
 
-Status UnionFs::FsyncDir(NodeId node, Handle, bool data_only) { return ops::FsyncDir(*parts_, node, data_only); }
+Status UnionFs::FsyncDir(NodeId node, Handle, bool data_only) {
+  return ops::FsyncDir(*parts_, node, data_only);
+}
 
-void UnionFs::ReleaseDir(NodeId, Handle handle) { ops::ReleaseDir(*parts_, handle); }
+void UnionFs::ReleaseDir(NodeId, Handle handle) {
+  ops::ReleaseDir(*parts_, handle);
+}
 
 Result<std::string> UnionFs::GetXattr(const Caller&, NodeId node, std::string_view name) {
   return ops::GetXattr(*parts_, node, name);
@@ -133,7 +154,9 @@ Status UnionFs::RemoveXattr(const Caller& caller, NodeId node, std::string_view 
   return ops::RemoveXattr(*parts_, caller, node, name);
 }
 
-Result<StatFs> UnionFs::Statfs(NodeId) { return ops::Statfs(*parts_); }
+Result<StatFs> UnionFs::Statfs(NodeId) {
+  return ops::Statfs(*parts_);
+}
 
 Result<std::string> UnionFs::Ioctl(const Caller& caller, NodeId node, Handle, uint32_t command,
                                    std::string_view in, size_t out_size) {
