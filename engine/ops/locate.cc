@@ -24,8 +24,24 @@ Status CheckIdentity(int fd, const ObjectId& expected) {
   return ObjectIdOf(st) == expected ? OkStatus() : Status(Errno(ESTALE));
 }
 
+// How another kind of object than the one looked for refuses to be opened: a whiteout has no driver, nobody
+// reads a fifo, a directory is not written.
+bool IsSomethingElse(int error) {
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+    case ELOOP:
+    case ENXIO:
+    case ENODEV:
+    case EISDIR:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Result<UniqueFd> OpenChecked(Result<UniqueFd> opened, const ObjectId& expected) {
-  if (opened.error() == ENOENT || opened.error() == ENOTDIR || opened.error() == ELOOP) return Errno(ESTALE);
+  if (IsSomethingElse(opened.error())) return Errno(ESTALE);
   if (!opened.ok()) return opened;
   PLY_CHECK(CheckIdentity(opened->get(), expected));
   return opened;

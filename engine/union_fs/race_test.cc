@@ -111,6 +111,27 @@ TEST_F(RaceTest, WhatLiesBeneathARenamedDirectoryIsFound) {
   EXPECT_EQ(Read("q/0/f"), "text");
 }
 
+// What stands at the name by now may refuse to be opened in ways of its own: a whiteout has no driver.
+// rules: N19 U3
+TEST_F(RaceTest, AFileRemovedWhileItIsOpenedIsOpened) {
+  Put("b/f", "text");
+  Mount();
+  ASSERT_EQ(Write("f", "TEXT"), 0);
+  NodeId f = Walk("f");
+  for (int round = 0; round < 2; ++round) {
+    ActAt remove(Op::kOpen, [&] { EXPECT_EQ(round == 0 ? Unlink("f") : MakeDir("f"), 0); });
+    Result<Opened> file(Errno(EIO));
+    {
+      ScopedFaults faults(&remove);
+      file = fs_->Open(me_, f, O_RDWR, false);
+    }
+    ASSERT_TRUE(remove.acted());
+    ASSERT_EQ(file.error(), 0);
+    EXPECT_EQ(ReadHandle(file->handle), "TEXT");
+    fs_->Release(f, file->handle);
+  }
+}
+
 // rules: N19 S10
 TEST_F(RaceTest, TheLastTwoNamesRemovedAtOnce) {
   Put("b/d1/x");
