@@ -75,7 +75,7 @@ Status MakeStaged(Parts& parts, const Caller& caller, const FreeName& place, con
   }
   if (acl.access) PLY_CHECK(sys::SetXattr(made.get(), "system.posix_acl_access", ComposeAcl(*acl.access)));
   if (object.type == S_IFDIR) {
-    PLY_CHECK(parts.records.Set(made.get(), Record::kOpaque, kOpaqueYes));  // N4, N6
+    PLY_CHECK(MarkOpaque(parts, made.get()));  // N4, N6
   }
   return OkStatus();
 }
@@ -151,6 +151,11 @@ Result<Entry> MakeNew(Parts& parts, const Caller& caller, const FreeName& place,
                       const NewObject& object) {
   PLY_CHECK(PlaceNew(parts, caller, place, name, object));
   return PublishNew(parts, place, name);
+}
+
+Status MarkOpaque(Parts& parts, int dir) {
+  Status set = parts.records.Set(dir, Record::kOpaque, kOpaqueYes);
+  return set.error() == EOPNOTSUPP ? Status(Errno(EIO)) : set;
 }
 
 }  // namespace plyfs

@@ -48,6 +48,10 @@ Result<Entry> PublishNew(Parts& parts, const FreeName& place, Name name, InodeRe
 Result<Entry> MakeNew(Parts& parts, const Caller& caller, const FreeName& place, Name name,
                       const NewObject& object);
 
+// A directory hides what lies below it.  EIO where the filesystem keeps no xattrs (M19;
+// fs/overlayfs/dir.c:ovl_set_opaque).
+Status MarkOpaque(Parts& parts, int dir);
+
 }  // namespace plyfs
 
 #endif  // PLYFS_ENGINE_OPS_NEW_OBJECT_H_

@@ -11,6 +11,7 @@
 #include "engine/ops/copy_up_stage.h"
 #include "engine/ops/locate.h"
 #include "engine/ops/name_change.h"
+#include "engine/ops/new_object.h"
 #include "engine/ops/orphan.h"
 #include "engine/ops/resolve.h"
 
@@ -137,7 +138,7 @@ Status ClearUpperDir(Parts& parts, int upper_dir, Name name) {
   PLY_CHECK(sys::MkdirAt(twin.dir(), twin.name(), 0700));
   PLY_TRY(UniqueFd fd, sys::OpenBeneath(twin.dir(), twin.name(), O_RDONLY | O_DIRECTORY));
   PLY_CHECK(CopyMetadata(parts, old.get(), fd.get()));
-  PLY_CHECK(parts.records.Set(fd.get(), Record::kOpaque, kOpaqueYes));
+  PLY_CHECK(MarkOpaque(parts, fd.get()));
   return ReplaceDirectory(parts, upper_dir, at, std::move(twin), std::move(old));
 }
 

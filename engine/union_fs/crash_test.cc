@@ -145,7 +145,7 @@ TEST_F(CrashTest, RemovedNames) {
   CheckEveryStep("rmdir own with whiteouts", false, [this] { return RemoveDir("owncleared"); });
 }
 
-// rules: N20 C3 C10
+// rules: N20 C3 C10 B12
 TEST_F(CrashTest, CopyUp) {
   CheckEveryStep("chmod file", false, [this] { return Chmod("dir/deep/g", 0600); });
   CheckEveryStep("chmod dir", false, [this] { return Chmod("dir/deep", 0700); });

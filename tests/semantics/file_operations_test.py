@@ -1,0 +1,170 @@
+"""File operations that a client kernel passes on, or answers itself (semantics.md section 7, F)."""
+import ctypes
+import errno
+import fcntl
+import os
+import signal
+import struct
+
+from twin import LIBC, TwinTest, libc, main, tried
+
+KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE = 1, 2, 16
+AT_FDCWD, AT_HANDLE_FID = -100, 0x200
+IN_ALL = 0xFFF
+F_SETLEASE, F_GETLEASE = 1024, 1025
+
+
+def fallocate(fd, mode, offset, length):
+    libc("fallocate", fd, mode, ctypes.c_long(offset), ctypes.c_long(length))
+
+
+def handle_of(path, flags):
+    """"ok", or the name of the errno of name_to_handle_at."""
+    handle = ctypes.create_string_buffer(struct.pack("=Ii", 128, 0) + bytes(128))
+    mount = ctypes.c_int()
+    if LIBC.name_to_handle_at(AT_FDCWD, os.fsencode(path), handle, ctypes.byref(mount), flags) == -1:
+        return errno.errorcode[ctypes.get_errno()]
+    return "ok"
+
+
+class FileOperations(TwinTest):
+    # F1: the upper file is what is allocated, punched and zeroed.
+    def test_fallocate(self):
+        def lay():
+            with open(self.path("l/f"), "wb") as file:
+                file.write(b"x" * 65536)
+
+        def act():
+            seen = []
+            fd = self.open("m/f", os.O_RDWR)
+            for mode, offset, length in ((0, 65536, 65536), (KEEP_SIZE, 262144, 65536),
+                                         (PUNCH_HOLE | KEEP_SIZE, 8192, 16384), (ZERO_RANGE, 40960, 8192),
+                                         (ZERO_RANGE | KEEP_SIZE, 131072, 4096), (PUNCH_HOLE, 0, 1)):
+                result = tried(fallocate, fd, mode, offset, length)
+                there = os.stat(self.path("u/f"))
+                with open(self.path("u/f"), "rb") as file:
+                    data = file.read()
+                seen.append((result, there.st_size, there.st_blocks, data))
+                with open(self.path("m/f"), "rb") as file:
+                    self.assertEqual(file.read(), data)
+            return seen
+        seen = self.on_both(lay, act)
+        self.assertEqual([(result, size) for result, size, _, _ in seen],
+                         [(None, 131072), (None, 131072), (None, 131072), (None, 131072), (None, 131072),
+                          ("EOPNOTSUPP", 131072)])
+        self.assertLess(seen[2][2], seen[1][2])
+
+    # F5: from a lower file, within one file, past its end.
+    def test_copy_file_range(self):
+        def lay():
+            self.write("l/f", "0123456789")
+
+        def act():
+            source, target = self.open("m/f"), self.open("m/new", os.O_RDWR | os.O_CREAT)
+            results = [tried(os.copy_file_range, source, target, *args)
+                       for args in ((10, 0, 0), (5, 3, 20), (100, 8, 0), (5, 50, 0))]
+            results.append(tried(os.copy_file_range, target, target, 4, 0, 30))
+            results.append(tried(os.copy_file_range, target, target, 4, 0, 2))
+            results.append(tried(os.copy_file_range, target, source, 4, 0, 0))
+            return results, self.read("u/new"), os.listdir(self.path("u"))
+        results, text, names = self.on_both(lay, act)
+        self.assertEqual(results, [10, 5, 2, 0, 4, "EINVAL", "EBADF"])
+        self.assertEqual((text, names), ("8923456789" + "\0" * 10 + "34567" + "\0" * 5 + "8923", ["new"]))
+
+    # F6: the holes of the real file, before and after copy-up.
+    def test_holes(self):
+        def lay():
+            with open(self.path("l/f"), "wb") as file:
+                for at in (1 << 16, 1 << 20):
+                    file.seek(at)
+                    file.write(b"x" * 4096)
+                file.truncate(2 << 20)
+
+        def act():
+            fd = self.open("m/f")
+            found = [tried(os.lseek, fd, at, how) for at in (0, 1 << 16, 1 << 17, 1 << 20, 3 << 19, 2 << 20)
+                     for how in (os.SEEK_DATA, os.SEEK_HOLE)]
+            os.chmod(self.path("m/f"), 0o600)
+            # Where small holes lie in a copy is the copier's affair (C8).
+            return found, tried(os.lseek, fd, 0, os.SEEK_DATA), tried(os.lseek, fd, 3 << 19, os.SEEK_DATA)
+        before, first, last = self.on_both(lay, act)
+        self.assertEqual(before[:4], [1 << 16, 0, 1 << 16, (1 << 16) + 4096])
+        self.assertEqual(before[-2:], ["ENXIO", "ENXIO"])
+        self.assertEqual((first, last), (1 << 16, "ENXIO"))
+
+    # F10 F11: nothing is to be done for a lower file, and nothing is copied for it.
+    def test_fsync(self):
+        def lay():
+            os.mkdir(self.path("l/d"))
+
+        def act():
+            results = [tried(os.fsync, self.open(path)) for path in ("m/f", "m/d")]
+            results += [tried(os.fdatasync, self.open(path)) for path in ("m/f", "m/d")]
+            untouched = os.listdir(self.path("u"))
+            self.write("m/d/new", "x")
+            results += [tried(os.fsync, self.open(path)) for path in ("m/d/new", "m/d", "m")]
+            return results, untouched
+        self.assertEqual(self.on_both(lay, act), ([None] * 7, []))
+
+    # F14: no handles that could be opened, but those that only tell objects apart.
+    def test_handles(self):
+        def act():
+            return handle_of(self.path("m/f"), 0), handle_of(self.path("m/f"), AT_HANDLE_FID)
+        self.assertEqual(self.on_both(lambda: None, act), ("EOPNOTSUPP", "ok"))
+
+    # F16: what is done through the mount is told, what is done in layers is not.
+    def test_inotify(self):
+        def lay():
+            os.mkdir(self.path("l/d"))
+            for name in ("old", "gone", "low"):
+                self.write(f"l/d/{name}", "x")
+
+        def act():
+            watch = libc("inotify_init1", os.O_NONBLOCK)
+            self.held.append(watch)
+            libc("inotify_add_watch", watch, os.fsencode(self.path("m/d")), IN_ALL)
+            libc("inotify_add_watch", watch, os.fsencode(self.path("m/d/low")), IN_ALL)
+            self.write("m/d/low", "written")
+            self.write("m/d/new", "x")
+            os.chmod(self.path("m/d/old"), 0o600)
+            os.rename(self.path("m/d/old"), self.path("m/d/renamed"))
+            os.unlink(self.path("m/d/gone"))
+            os.mkdir(self.path("m/d/sub"))
+            os.link(self.path("m/d/low"), self.path("m/d/link"))
+            self.write("l/d/by_hand", "x")
+            return self.events(watch)
+        events = self.on_both(lay, act)
+        self.assertIn("renamed", {name for _, name in events})
+        self.assertNotIn("by_hand", {name for _, name in events})
+
+    def events(self, watch):
+        found, data, at = [], b"", 0
+        while isinstance(part := tried(os.read, watch, 65536), bytes):
+            data += part
+        while at < len(data):
+            _, mask, _, length = struct.unpack_from("=iIII", data, at)
+            found.append((mask, data[at + 16:at + 16 + length].rstrip(b"\0").decode()))
+            at += 16 + length
+        return found
+
+    # F18
+    def test_leases(self):
+        def act():
+            reader = self.open("m/f")
+            seen = [tried(fcntl.fcntl, reader, F_SETLEASE, fcntl.F_RDLCK), tried(fcntl.fcntl, reader, F_GETLEASE),
+                    tried(os.open, self.path("m/f"), os.O_WRONLY | os.O_NONBLOCK),
+                    tried(fcntl.fcntl, reader, F_SETLEASE, fcntl.F_UNLCK)]
+            writer = self.open("m/new", os.O_RDWR | os.O_CREAT)
+            seen += [tried(fcntl.fcntl, writer, F_SETLEASE, fcntl.F_WRLCK), tried(fcntl.fcntl, writer, F_GETLEASE),
+                     tried(os.open, self.path("m/new"), os.O_RDONLY | os.O_NONBLOCK),
+                     tried(fcntl.fcntl, writer, F_SETLEASE, fcntl.F_UNLCK)]
+            return seen
+        before = signal.signal(signal.SIGIO, signal.SIG_IGN)
+        self.addCleanup(signal.signal, signal.SIGIO, before)
+        seen = self.on_both(lambda: None, act)
+        self.assertEqual(seen, [0, fcntl.F_RDLCK, "EAGAIN", 0] +
+                         [0, fcntl.F_WRLCK, "EAGAIN", 0])
+
+
+if __name__ == "__main__":
+    main()

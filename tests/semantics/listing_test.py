@@ -1,0 +1,108 @@
+"""Listings as clients read them (semantics.md section 3)."""
+import os
+import time
+
+from twin import TwinTest, entries, listing, main, tried
+
+
+class Listings(TwinTest):
+    def names(self, fd):
+        return sorted(name for name, _, _, _ in listing(fd))
+
+    # D3: one layer's directory, whole and in pieces of every size, with offsets that may be gone back to.
+    def test_a_directory_of_one_layer(self):
+        os.mkdir(self.path("l/d"))
+        for i in range(300):
+            self.write(f"l/d/{i}", "")
+        self.up()
+        fd = self.open("m/d")
+        expected = sorted(str(i) for i in range(300))
+        whole = listing(fd)
+        self.assertEqual(sorted(name for name, _, _, _ in whole), expected)
+        os.lseek(fd, 0, os.SEEK_SET)
+        self.assertEqual(listing(fd, 64), whole)
+        offsets = [offset for _, offset, _, _ in whole]
+        self.assertEqual(len(set(offsets)), 300)
+        for at in (0, 1, 150, 298):
+            os.lseek(fd, offsets[at], os.SEEK_SET)
+            self.assertEqual(listing(fd), whole[at + 1:])
+
+    # D5: what is done by hand while somebody holds the directory open shows to the next open and to a rewind.
+    def test_every_open_and_every_rewind_lists_afresh(self):
+        self.up()
+        held = self.open("m")
+        self.assertEqual(self.names(held), ["f"])
+        self.write("l/by_hand", "x")
+        until = time.monotonic() + 5
+        while "by_hand" not in os.listdir(self.path("m")) and time.monotonic() < until:
+            time.sleep(0.01)
+        self.assertEqual(sorted(os.listdir(self.path("m"))), ["by_hand", "f"])
+        self.assertEqual(self.names(held), [])
+        os.lseek(held, 0, os.SEEK_SET)
+        self.assertEqual(self.names(held), ["by_hand", "f"])
+        self.write("m/by_mount", "x")
+        os.lseek(held, 0, os.SEEK_SET)
+        self.assertEqual(self.names(held), ["by_hand", "by_mount", "f"])
+
+    # D8: an open stream ends as it began, though the directory goes to upper.
+    def test_copy_up_under_an_open_stream(self):
+        def lay():
+            os.mkdir(self.path("l/d"))
+            for i in range(500):
+                self.write(f"l/d/{i}", "")
+
+        def act():
+            fd = self.open("m/d")
+            seen = [name for name, _, _, _ in entries(fd, 1024)]
+            self.write("m/d/new", "x")
+            seen += self.names(fd)
+            os.lseek(fd, 0, os.SEEK_SET)
+            return sorted(seen), self.names(fd)
+        first, second = self.on_both(lay, act)
+        self.assertEqual(len(first), 502)  # with the dots
+        self.assertNotIn("new", first)
+        self.assertIn("new", second)
+        self.assertEqual(len(second), 501)
+
+    # D12: a filesystem that keeps no types in its directories.
+    def test_layers_without_types(self):
+        self.loop("plain", ["mkfs.ext4", "-q", "-O", "^filetype"])
+        for name in ("l", "u", "w"):
+            os.mkdir(self.path("plain", name))
+        os.mkdir(self.path("plain/l/dir"))
+        self.write("plain/l/file", "x")
+        os.symlink("file", self.path("plain/l/link"))
+        os.mkfifo(self.path("plain/l/fifo"))
+        self.write("l2/hidden", "x")
+        self.whiteout("plain/l/hidden")
+        kinds = {entry[3] for entry in listing(self.open("plain/l"))}
+        self.assertEqual(kinds, {0}, "the layer was to tell no types")
+        self.mount(f"lowerdir={self.dir}/plain/l:{self.dir}/l2,upperdir={self.dir}/plain/u,workdir={self.dir}/plain/w")
+        self.write("m/made", "x")
+        os.unlink(self.path("m/file"))
+        found = {name: kind for name, _, _, kind in listing(self.open("m"))}
+        self.assertEqual(found, {"dir": 4, "link": 10, "fifo": 1, "g": 8, "made": 8})
+        self.assertEqual(tried(os.stat, self.path("m/hidden")), "ENOENT")
+
+    # D13: `ls -l` of a directory with whiteouts: each name with the attributes that a lookup gives.
+    def test_listings_prime_what_lookups_would_say(self):
+        os.mkdir(self.path("l/d"))
+        for i in range(20):
+            self.write(f"l/d/{i}", "x" * i)
+        os.mkdir(self.path("u/d"))
+        self.whiteout("u/d/7")
+        self.write("u/d/8", "upper")
+        self.up()
+        with os.scandir(self.path("m/d")) as found:
+            primed = {entry.name: entry.stat() for entry in found}
+        self.assertEqual(tried(os.stat, self.path("m/d/7")), "ENOENT")
+        self.again()
+        for name, attributes in primed.items():
+            fresh = os.stat(self.path("m/d", name))
+            for field in ("st_mode", "st_ino", "st_nlink", "st_uid", "st_size", "st_mtime_ns", "st_ctime_ns"):
+                self.assertEqual(getattr(attributes, field), getattr(fresh, field), (name, field))
+        self.assertEqual(len(primed), 19)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""Layers, upper and work as a mount finds and leaves them (semantics.md section 1)."""
+import ctypes
+import os
+import stat
+import subprocess
+
+from twin import TwinTest, main, tried
+
+CAP_DAC_READ_SEARCH = 2
+PR_CAPBSET_DROP = 24
+
+
+class Stacking(TwinTest):
+    # rules: M11: an overlay is a lower like any other, at any depth, and never an upper.
+    def test_overlays_beneath(self):
+        self.up("kernel")
+        os.mkdir(self.path("m2"))
+        self.mount(f"lowerdir={self.dir}/m", "m2")
+        os.mkdir(self.path("m3"))
+        self.mount(f"lowerdir={self.dir}/m2:{self.dir}/l2", "m3")
+        self.assertEqual(sorted(os.listdir(self.path("m3"))), ["f", "g"])
+        self.assertEqual(self.read("m3/f"), "lower")
+        for name in ("u2", "w2"):
+            os.mkdir(self.path("m", name))
+        os.mkdir(self.path("m4"))
+        self.refused(["-o", f"lowerdir={self.dir}/l2,upperdir={self.dir}/m/u2,workdir={self.dir}/m/w2", self.path("m4")],
+                     f"upperdir={self.dir}/m/u2")
+
+    # M11: the kernel's overlay over plyfs, which writes nothing there.
+    def test_the_kernel_above_plyfs(self):
+        self.up()
+        for name in ("u2", "w2", "m2"):
+            os.mkdir(self.path(name))
+        subprocess.run(["mount", "-t", "overlay", "overlay", "-o",
+                        f"lowerdir={self.dir}/m,upperdir={self.dir}/u2,workdir={self.dir}/w2", self.path("m2")],
+                       check=True)
+        self.write("m2/f", "changed")
+        self.assertEqual((self.read("m/f"), self.read("u2/f")), ("lower", "changed"))
+
+    # M21: those of U, else those of L1.
+    def test_the_root_is_the_topmost_layer_s(self):
+        os.chmod(self.path("l"), 0o751)
+        os.chmod(self.path("u"), 0o715)
+        os.chown(self.path("u"), 7, 8)
+        self.up()
+        root = os.stat(self.path("m"))
+        self.assertEqual((stat.S_IMODE(root.st_mode), root.st_uid, root.st_gid), (0o715, 7, 8))
+        self.assertEqual(tried(os.rmdir, self.path("m")), "EBUSY")
+        self.umount()
+        self.mount(f"lowerdir={self.dir}/l:{self.dir}/l2")
+        self.assertEqual(stat.S_IMODE(os.stat(self.path("m")).st_mode), 0o751)
+        self.assertEqual(tried(os.rmdir, self.path("m")), "EBUSY")
+
+
+class UpperAndWork(TwinTest):
+    # M16: whatever the name is, and for volatile mounts too.
+    def test_incompatible_work_is_refused_until_it_is_cleared(self):
+        os.makedirs(self.path("w/work/incompat/from_the_future"))
+        for extra in ("", ",volatile"):
+            line = self.refused(["-o", self.stack(extra), self.path("m")], f"workdir={self.dir}/w")
+            self.assertIn("from_the_future", line)
+        os.rmdir(self.path("w/work/incompat/from_the_future"))
+        os.rmdir(self.path("w/work/incompat"))
+        self.up()
+
+    # M17: nothing of ours in U or in W/index, and what stands there already stays.
+    def test_no_name_of_plyfs_s_own_is_left(self):
+        os.mkdir(self.path("w/index"))
+        self.write("w/index/foreign", "x")
+        os.mkdir(self.path("l/d"))
+        self.up()
+        self.write("m/f", "changed")
+        self.write("m/new", "n")
+        os.rmdir(self.path("m/d"))
+        os.mkdir(self.path("m/d"))
+        self.umount()
+        self.assertEqual(sorted(os.listdir(self.path("u"))), ["d", "f", "new"])
+        self.assertEqual(sorted(os.listdir(self.path("w"))), ["index", "work"])
+        self.assertEqual(os.listdir(self.path("w/index")), ["foreign"])
+        for name in os.listdir(self.path("w/work")):
+            self.assertTrue(name.startswith("#"), name)
+        os.unlink(self.path("w/index/foreign"))
+        self.up("kernel", ",index=on")  # which any foreign name would forbid
+        self.assertEqual(self.read("m/f"), "changed")
+
+    # M28: the kernel's rule: made once, kept, and not where an overlay without one has been.
+    def test_uuid_is_written_as_the_kernel_does(self):
+        for extra, impure, written in (("", False, True), ("", True, False), (",uuid=on", True, True),
+                                       (",uuid=null", False, False), (",uuid=off", False, False)):
+            with self.subTest(extra=extra, impure=impure):
+                found = {}
+                for kind in ("kernel", "plyfs"):
+                    os.rename(self.path("u"), self.path("u-" + os.urandom(4).hex()))
+                    os.mkdir(self.path("u"))
+                    if impure:
+                        self.set_record("u", "impure", b"y")
+                    self.up(kind, extra)
+                    self.umount()
+                    first = self.record("u", "uuid")
+                    self.up(kind, extra)
+                    self.umount()
+                    self.assertEqual(self.record("u", "uuid"), first)
+                    found[kind] = len(first) == 16 if isinstance(first, bytes) else first
+                self.assertEqual(found, {kind: True if written else "ENODATA" for kind in found})
+
+    # M30 N6: changes of lowers between mounts show, a directory made in the mount merges with one added later.
+    def test_lowers_change_between_mounts(self):
+        os.mkdir(self.path("l/d"))
+        self.write("l/d/old", "1")
+        self.write("l/gone", "x")
+        self.up()
+        os.mkdir(self.path("m/made"))
+        self.write("m/d/mine", "2")
+        self.umount()
+        os.mkdir(self.path("l/made"))
+        self.write("l/made/later", "3")
+        os.unlink(self.path("l/gone"))
+        os.rename(self.path("l/d/old"), self.path("l/d/new"))
+        self.write("l/f", "rewritten")
+        for kind in ("plyfs", "kernel"):
+            self.up(kind)
+            self.assertEqual(sorted(os.listdir(self.path("m"))), ["d", "f", "made"])
+            self.assertEqual(sorted(os.listdir(self.path("m/d"))), ["mine", "new"])
+            self.assertEqual(os.listdir(self.path("m/made")), ["later"])
+            self.assertEqual(self.read("m/f"), "rewritten")
+            self.umount()
+
+
+class Origins(TwinTest):
+    # X3: above an overlay, whose handles nobody can decode.
+    def test_origin_is_empty_above_what_has_no_handles(self):
+        found = {}
+        for kind in ("kernel", "plyfs"):
+            for name in ("u2", "w2", "m2", "u", "w"):
+                subprocess.run(["rm", "-rf", self.path(name)], check=True)
+                os.mkdir(self.path(name))
+            self.up("kernel")
+            options = f"lowerdir={self.dir}/m,upperdir={self.dir}/u2,workdir={self.dir}/w2"
+            if kind == "kernel":
+                subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, self.path("m2")], check=True)
+            else:
+                self.mount(options, "m2")
+            os.chmod(self.path("m2/f"), 0o600)
+            found[kind] = self.record("u2/f", "origin")
+            self.umount("m2")
+            self.umount("m", "-l")  # the daemon above may be dying still
+        self.assertEqual(found, {"kernel": b"", "plyfs": b""})
+
+    # X3: a daemon that may not open by handle.
+    def test_origin_is_empty_without_the_capability(self):
+        def drop():
+            libc = ctypes.CDLL(None)
+            assert libc.prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH, 0, 0, 0) == 0
+        self.write("l/h", "x")
+        self.mount(self.stack(), preexec_fn=drop)
+        os.chmod(self.path("m/f"), 0o600)
+        self.assertEqual(self.record("u/f", "origin"), b"")
+        self.again()
+        os.chmod(self.path("m/h"), 0o600)
+        self.assertGreater(len(self.record("u/h", "origin")), 21)
+        self.assertEqual(self.read("m/f"), "lower")
+
+
+if __name__ == "__main__":
+    main()
