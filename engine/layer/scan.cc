@@ -33,9 +33,10 @@ Result<bool> Settle(int dir, bool xwhiteouts, const Records& records, ScannedEnt
 
 }  // namespace
 
-Result<std::vector<ScannedEntry>> ScanDirectory(int dir, const Records& records) {
+Result<std::vector<ScannedEntry>> ScanDirectory(int dir, const Records& records, XattrWhiteouts look) {
   PLY_TRY(auto opaque, records.Get(dir, Record::kOpaque));
-  bool xwhiteouts = opaque && ParseOpaque(*opaque) == Opaque::kHasXwhiteouts;
+  bool xwhiteouts =
+      look == XattrWhiteouts::kEverywhere || (opaque && ParseOpaque(*opaque) == Opaque::kHasXwhiteouts);
   std::vector<ScannedEntry> entries;
   sys::DirReader reader(dir);
   while (true) {
@@ -48,7 +49,7 @@ Result<std::vector<ScannedEntry>> ScanDirectory(int dir, const Records& records)
 }
 
 Result<bool> HoldsOnlyWhiteouts(int dir, const Records& records) {
-  PLY_TRY(std::vector<ScannedEntry> entries, ScanDirectory(dir, records));
+  PLY_TRY(std::vector<ScannedEntry> entries, ScanDirectory(dir, records, XattrWhiteouts::kEverywhere));
   for (const ScannedEntry& entry : entries) {
     if (!entry.whiteout) return false;
   }

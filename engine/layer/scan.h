@@ -24,11 +24,13 @@ struct ScannedEntry {
 };
 
 // The entries of one layer's directory but "." and "..", in the directory's order.  Device whiteouts are
-// marked in every directory (D9); xattr whiteouts only where the directory has opaque=x (X5).
+// marked in every directory (D9); xattr whiteouts where the directory has opaque=x (X5), or where asked.
 // `dir` must be readable (not O_PATH).
-Result<std::vector<ScannedEntry>> ScanDirectory(int dir, const Records& records);
+enum class XattrWhiteouts { kWhereSaid, kEverywhere };
+Result<std::vector<ScannedEntry>> ScanDirectory(int dir, const Records& records,
+                                                XattrWhiteouts look = XattrWhiteouts::kWhereSaid);
 
-// Whether the directory holds nothing but whiteouts.
+// Whether the directory holds nothing but whiteouts of either kind.
 Result<bool> HoldsOnlyWhiteouts(int dir, const Records& records);
 
 }  // namespace plyfs

@@ -1,5 +1,6 @@
 #include "engine/ops/remove.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 
 #include "engine/base/log.h"
@@ -9,6 +10,8 @@
 #include "engine/layer/object.h"
 #include "engine/layer/scan.h"
 #include "engine/ops/copy_up_stage.h"
+#include "engine/ops/dir_view.h"
+#include "engine/ops/load_listing.h"
 #include "engine/ops/locate.h"
 #include "engine/ops/name_change.h"
 #include "engine/ops/new_object.h"
@@ -30,7 +33,8 @@ Result<UniqueFd> OpenIfOnlyWhiteouts(Parts& parts, int upper_dir, const std::str
 // `dir` was moved out of upper to `temp`.  Its whiteouts go, nothing else.
 void DiscardDirectory(Parts& parts, int dir, WorkTemp temp) {
   Result<std::vector<ScannedEntry>> entries(Errno(EIO));
-  if (sys::DirReader(dir).Rewind().ok()) entries = ScanDirectory(dir, parts.records);
+  if (sys::DirReader(dir).Rewind().ok())
+    entries = ScanDirectory(dir, parts.records, XattrWhiteouts::kEverywhere);
   if (entries.ok()) {
     for (const ScannedEntry& entry : *entries) {
       if (entry.whiteout) (void)sys::UnlinkAt(dir, entry.name.c_str());
@@ -66,6 +70,21 @@ Status RemoveFromUpper(Parts& parts, int upper_dir, Name name, bool is_dir, bool
 }
 
 }  // namespace
+
+Result<bool> HoldsNothing(Parts& parts, const InodeRef& dir) {
+  PLY_TRY(bool nothing, ViewIsEmpty(parts, dir));
+  if (nothing) return true;
+  OpenDir reading(dir, O_NOATIME);
+  nothing = true;
+  PLY_CHECK(VisitListing(parts, reading, 0, [&](const DirEntry& entry) -> Result<bool> {
+    if (entry.name == "." || entry.name == "..") return true;
+    if (entry.type != DT_REG) return nothing = false;
+    PLY_TRY(InodeRef inode, Resolve(parts, dir, Name::Trusted(entry.name)));
+    nothing = !inode;
+    return nothing;
+  }));
+  return nothing;
+}
 
 Status RemoveEntry(Parts& parts, const InodeRef& dir, Name name, const InodeRef& inode) {
   PLY_TRY(bool whiteout, NeedsWhiteout(parts, dir, name));

@@ -8,6 +8,10 @@
 
 namespace plyfs {
 
+// Nothing in the directory leads anywhere (rmdir, rename over it; N9-N11): no entry is left, or none but xattr
+// whiteouts that are listed because nobody said that there are some (X5).
+Result<bool> HoldsNothing(Parts& parts, const InodeRef& dir);
+
 // Removes `name`, which is `inode`, from upper and the tree; a directory's view has been seen empty.  A
 // whiteout takes its place where the layers below hold the name (N7-N14).  ESTALE: upper was changed by hand
 // (N21); ENOTEMPTY: the directory was filled by hand.  In both cases upper is as it was.

@@ -4,7 +4,6 @@
 
 #include "engine/format/file_type.h"
 #include "engine/io/sys_dir.h"
-#include "engine/ops/load_listing.h"
 #include "engine/ops/locate.h"
 #include "engine/ops/name_change.h"
 #include "engine/ops/ops.h"
@@ -48,7 +47,7 @@ Status ActOnUpper(Parts& parts, const RenamePlan& plan) {
   unsigned replace = plan.target_in_upper ? 0 : RENAME_NOREPLACE;
   if (plan.target_in_upper && plan.to.inode->is_dir()) {
     // Its whiteouts would keep rename(2) from replacing it (R11); what else it holds shall (R12).
-    PLY_TRY(bool empty, ViewIsEmpty(parts, plan.to.inode));
+    PLY_TRY(bool empty, HoldsNothing(parts, plan.to.inode));
     if (empty) PLY_CHECK(ClearUpperDir(parts, plan.to.upper->get(), plan.to.name));
   }
   if (!plan.leave_whiteout) return MoveIn(plan, replace);  // R3

@@ -8,9 +8,9 @@
 #include "engine/layer/object.h"
 #include "engine/ops/copy_up.h"
 #include "engine/ops/guard.h"
-#include "engine/ops/load_listing.h"
 #include "engine/ops/locate.h"
 #include "engine/ops/name_change.h"
+#include "engine/ops/remove.h"
 #include "engine/ops/resolve.h"
 
 namespace plyfs {
@@ -38,7 +38,7 @@ Status CheckReplace(Parts& parts, const RenamePlan& plan) {
   // A directory without lower members is left to rename(2) on upper (dir.c:ovl_rename_start): a refused
   // rename then leaves the same traces as the kernel's (R20).
   if (!target.is_dir() || !target.merged()) return OkStatus();
-  PLY_TRY(bool empty, ViewIsEmpty(parts, plan.to.inode));
+  PLY_TRY(bool empty, HoldsNothing(parts, plan.to.inode));
   return empty ? OkStatus() : Status(Errno(ENOTEMPTY));
 }
 

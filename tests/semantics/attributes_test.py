@@ -1,6 +1,7 @@
 """Attributes and permissions (semantics.md sections 4, 5 and 7)."""
 import os
 import stat
+import struct
 import time
 
 from twin import TwinTest, as_user, main, tried
@@ -90,6 +91,10 @@ class Attributes(TwinTest):
 
 
 class Permissions(TwinTest):
+    def made(self, name):
+        self.write(name, "x")
+        return self.path(name)
+
     # C13 A2: who may write the file need not be able to make anything where it is copied to.
     def test_copy_up_needs_only_the_right_to_the_operation(self):
         def lay():
@@ -167,6 +172,58 @@ class Permissions(TwinTest):
         self.assertEqual((with_upper.pop("access"), with_upper.pop("read")), (False, "lower"))
         self.assertEqual(with_upper.pop("mkdir there"), "EEXIST")
         self.assertEqual(set(with_upper.values()), {"EROFS"}, with_upper)
+
+    # A9: who may set an ACL, where, and what becomes of set-group-id.
+    def test_setting_acls(self):
+        def acl(*entries):
+            return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+        mine = acl((1, 7, 0xFFFFFFFF), (2, 6, 1005), (4, 5, 0xFFFFFFFF), (0x10, 7, 0xFFFFFFFF), (0x20, 4, 0xFFFFFFFF))
+
+        def lay():
+            os.mkdir(self.path("l/d"))
+            for name in ("mine", "d"):
+                os.chown(self.path("l", name) if name == "d" else self.made("l/mine"), 1000, 1001)
+                os.chmod(self.path("l", name), 0o2755)
+
+        def act():
+            access, default = "system.posix_acl_access", "system.posix_acl_default"
+            path = self.path
+            results = [as_user(1002, lambda: os.setxattr(path("m/mine"), access, mine)), os.listdir(path("u")),
+                       as_user(1000, lambda: os.setxattr(path("m/mine"), access, mine)),
+                       as_user(1000, lambda: os.setxattr(path("m/mine"), default, mine)),
+                       as_user(1000, lambda: os.setxattr(path("m/d"), default, mine)),
+                       as_user(1005, lambda: os.open(path("m/mine"), os.O_WRONLY))]
+            self.write("m/d/child", "x")
+            return results + [oct(os.stat(path("m", name)).st_mode) for name in ("mine", "d", "d/child")] + [
+                self.xattr("u/mine", access), self.xattr("u/d", default), self.xattr("u/d/child", access)]
+        seen = self.on_both(lay, act)
+        self.assertEqual(seen[:6], ["EPERM", [], "ok", "EACCES", "ok", "ok"])
+        self.assertEqual(seen[6], oct(stat.S_IFREG | 0o774))
+
+    # F24 N16: the umask counts only where no default ACL does.
+    def test_umask_and_default_acl(self):
+        acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in (
+            (1, 7, 0xFFFFFFFF), (4, 7, 0xFFFFFFFF), (0x20, 7, 0xFFFFFFFF)))
+
+        def lay():
+            for name in ("plain", "acl"):
+                os.mkdir(self.path("l", name))
+                self.write(f"l/{name}/gone", "x")
+            os.setxattr(self.path("l/acl"), "system.posix_acl_default", acl)
+
+        def act():
+            before = os.umask(0o027)
+            modes = []
+            for name in ("plain", "acl"):
+                os.unlink(self.path("m", name, "gone"))
+                for made in ("new", "gone"):  # where nothing is, and over a whiteout
+                    os.close(os.open(self.path("m", name, made), os.O_CREAT | os.O_WRONLY, 0o666))
+                    modes.append(oct(os.stat(self.path("m", name, made)).st_mode & 0o7777))
+                os.mkdir(self.path("m", name, "dir"))
+                modes.append(oct(os.stat(self.path("m", name, "dir")).st_mode & 0o7777))
+            os.umask(before)
+            return modes
+        self.assertEqual(self.on_both(lay, act), ["0o640", "0o640", "0o750", "0o666", "0o666", "0o777"])
 
     # A4: what the kernel decides by is never stale: a mode changed by one name counts for the other.
     def test_permissions_follow_at_once(self):

@@ -2,8 +2,11 @@
 import ctypes
 import errno
 import fcntl
+import mmap
 import os
+import resource
 import signal
+import stat
 import struct
 
 from twin import LIBC, TwinTest, libc, main, tried
@@ -105,6 +108,90 @@ class FileOperations(TwinTest):
             results += [tried(os.fsync, self.open(path)) for path in ("m/d/new", "m/d", "m")]
             return results, untouched
         self.assertEqual(self.on_both(lay, act), ([None] * 7, []))
+
+    # F7: what reaches the filesystem is aligned as the client aligned it.
+    def test_direct_io(self):
+        block = 4096
+
+        def lay():
+            with open(self.path("l/f"), "wb") as file:
+                file.write(b"".join(bytes([i]) * block for i in range(8)))
+
+        def act():
+            buffer = mmap.mmap(-1, 2 * block)
+            fd = self.open("m/f", os.O_RDWR | os.O_DIRECT)
+            seen = [tried(os.preadv, fd, [buffer], offset) for offset in (0, block, 7 * block, 8 * block, 512, 100)]
+            buffer[:] = b"w" * 2 * block
+            seen += [tried(os.pwritev, fd, [buffer], offset) for offset in (block, 8 * block, 100)]
+            with open(self.path("m/f"), "rb") as file:
+                return seen, file.read()
+        seen, data = self.on_both(lay, act)
+        self.assertEqual((seen[:4], seen[6:8]), ([2 * block, 2 * block, block, 0], [2 * block, 2 * block]))
+        self.assertEqual(data[:4 * block], b"\0" * block + b"w" * 2 * block + bytes([3]) * block)
+
+    # F20: stores through a mapping and writes through a descriptor are one file.
+    def test_shared_mappings(self):
+        def lay():
+            with open(self.path("l/f"), "wb") as file:
+                file.write(b"." * 8192)
+
+        def act():
+            fd = self.open("m/f", os.O_RDWR)
+            mapped = mmap.mmap(fd, 8192)
+            mapped[0:5] = b"store"
+            seen = [os.pread(fd, 6, 0)]
+            os.pwrite(fd, b"write", 4096)
+            seen.append(mapped[4096:4102])
+            mapped.flush()
+            with open(self.path("u/f"), "rb") as file:
+                seen.append(file.read(6))
+            mapped.close()
+            return seen
+        self.assertEqual(self.on_both(lay, act), [b"store.", b"write.", b"store."])
+
+    # F26: opened by the kernel alone, for writing too, and never copied up for it.
+    def test_special_files(self):
+        def lay():
+            os.mkfifo(self.path("l/fifo"))
+            os.mknod(self.path("l/null"), stat.S_IFCHR | 0o666, os.makedev(1, 3))
+
+        def act():
+            reader = self.open("m/fifo", os.O_RDONLY | os.O_NONBLOCK)
+            writer = self.open("m/fifo", os.O_WRONLY)
+            os.write(writer, b"through")
+            null = self.open("m/null", os.O_RDWR | os.O_TRUNC)
+            return os.read(reader, 99), os.write(null, b"x"), os.read(null, 9), os.listdir(self.path("u"))
+        self.assertEqual(self.on_both(lay, act), (b"through", 1, b"", []))
+
+    # F28: whoever appends appends at the end as it is now; no file grows beyond the caller's limit.
+    def test_appending_and_limits(self):
+        def act():
+            first, second = (self.open("m/f", os.O_WRONLY | os.O_APPEND) for _ in range(2))
+            for fd, text in ((first, b"1"), (second, b"22"), (first, b"333")):
+                os.write(fd, text)
+            text = self.read("m/f")
+            before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (16, limits[1]))
+            try:
+                seen = [tried(os.write, first, b"x" * 50), tried(os.write, first, b"x"), tried(os.ftruncate, first, 17)]
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+                signal.signal(signal.SIGXFSZ, before)
+            return text, seen, os.stat(self.path("u/f")).st_size
+        self.assertEqual(self.on_both(lambda: None, act), ("lower122333", [5, "EFBIG", "EFBIG"], 16))
+
+    # C8: holes stay holes.
+    def test_copies_of_sparse_files_are_sparse(self):
+        with open(self.path("l/f"), "wb") as file:
+            file.truncate(50 << 20)
+            file.seek(20 << 20)
+            file.write(b"x")
+        self.up()
+        os.chmod(self.path("m/f"), 0o600)
+        copy = os.stat(self.path("u/f"))
+        self.assertEqual(copy.st_size, 50 << 20)
+        self.assertLessEqual(copy.st_blocks, 16)
 
     # F14: no handles that could be opened, but those that only tell objects apart.
     def test_handles(self):

@@ -27,6 +27,35 @@ class Listings(TwinTest):
             os.lseek(fd, offsets[at], os.SEEK_SET)
             self.assertEqual(listing(fd), whole[at + 1:])
 
+    # D2: the same order at each open without a change, each name once, the dots too.
+    def test_order_is_stable(self):
+        for layer in ("l", "l2"):
+            os.mkdir(self.path(layer, "d"))
+            for i in range(0, 200, 1 if layer == "l" else 3):
+                self.write(f"{layer}/d/{layer}{i % 150}", "")
+        self.two_lowers()
+        self.up()
+        first, second = (entries(self.open("m/d"), 1 << 20) for _ in range(2))
+        self.assertEqual(first, second)
+        names = [name for name, _, _, _ in first]
+        self.assertEqual(len(names), len(set(names)))
+        self.assertLessEqual({".", ".."}, set(names))
+        real = set(os.listdir(self.path("l/d"))) | set(os.listdir(self.path("l2/d")))
+        self.assertEqual(set(names), real | {".", ".."})
+
+    # S13: the longest name, and one that is longer than any layer takes.
+    def test_the_longest_names(self):
+        longest = "n" * 255
+
+        def lay():
+            self.write("l/" + longest, "x")
+
+        def act():
+            return (self.read("m/" + longest), sorted(os.listdir(self.path("m"))),
+                    tried(os.stat, self.path("m", longest + "n")), tried(os.mkdir, self.path("m", longest + "n")),
+                    tried(os.rename, self.path("m/f"), self.path("m", "o" * 255)), os.listdir(self.path("u")).sort())
+        self.assertEqual(self.on_both(lay, act)[2:5], ("ENAMETOOLONG", "ENAMETOOLONG", None))
+
     # D5: what is done by hand while somebody holds the directory open shows to the next open and to a rewind.
     def test_every_open_and_every_rewind_lists_afresh(self):
         self.up()

@@ -21,8 +21,7 @@ class OtherTools(TwinTest):
             gone = tried(os.unlink, self.path("m/.wh.victim"))
             return (sorted(os.listdir(self.path("m"))), sorted(os.listdir(self.path("m/d"))), self.read("m/victim"),
                     made, gone, self.read("m/.wh.new"), os.statvfs(self.path("m")).f_namemax)
-        above = self.stack
-        self.stack = lambda extra="": above(extra).replace("/l,", f"/l:{self.dir}/l2,")
+        self.two_lowers()
         names, merged, victim, made, gone, text, longest = self.on_both(lay, act)
         self.assertEqual(names, [".wh.new", "d", "f", "victim"])
         self.assertEqual(merged, [".wh..wh..opq", "below"])
@@ -40,8 +39,7 @@ class OtherTools(TwinTest):
         def act():
             return {name: (os.listdir(self.path("m", name)), os.listxattr(self.path("m", name)),
                            self.xattr(f"m/{name}", name)) for name in os.listdir(self.path("m")) if "." in name}
-        above = self.stack
-        self.stack = lambda extra="": above(extra).replace("/l,", f"/l:{self.dir}/l2,")
+        self.two_lowers()
         for name, seen in self.on_both(lay, act).items():
             self.assertEqual(seen, (["below"], [name], b"y"))
 

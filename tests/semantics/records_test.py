@@ -1,7 +1,7 @@
 """Records of the overlay's that layers hold, hostile ones too (semantics.md section 2)."""
 import os
 
-from twin import TwinTest, main
+from twin import TwinTest, main, tried
 
 
 class Records(TwinTest):
@@ -47,8 +47,7 @@ class Records(TwinTest):
             return (sorted(os.listdir(self.path("m"))), os.listdir(self.path("m/opaque")),
                     os.listdir(self.path("m/impure")), self.read("u/origin"), os.stat(self.path("m/nlink")).st_nlink)
 
-        above = self.stack
-        self.stack = lambda extra="": above(extra).replace("/l,", f"/l:{self.dir}/l2,")
+        self.two_lowers()
         names, opaque, impure, written, links = self.on_both(lay, act)
         self.assertEqual(names, ["f", "impure", "nlink", "opaque", "origin", "protattr"])
         self.assertEqual((opaque, impure, written, links), (["below"], ["f"], "written", 1))
@@ -63,6 +62,63 @@ class Records(TwinTest):
         os.setxattr(self.path("big/l/d"), "trusted.overlay.redirect", (b"/" + b"n" * 200) * 325)
         self.mount(f"lowerdir={self.dir}/big/l:{self.dir}/big/l2")
         self.assertEqual(os.listdir(self.path("m/d")), ["own"])
+
+    # X5: hidden wherever the directory says that it holds some, the lowest and unmerged ones too; such a
+    # directory is empty.  Elsewhere it is a name that leads nowhere.
+    def test_xattr_whiteouts(self):
+        for directory in ("alone", "elsewhere"):
+            os.mkdir(self.path("l", directory))
+            self.write(f"l/{directory}/w", "")
+            self.set_record(f"l/{directory}/w", "whiteout", b"")
+        self.set_record("l/alone", "opaque", b"x")
+        self.write("l/elsewhere/not", "size")
+        self.set_record("l/elsewhere/not", "whiteout", b"y")
+        self.up()
+        self.assertEqual(os.listdir(self.path("m/alone")), [])
+        self.assertEqual(sorted(os.listdir(self.path("m/elsewhere"))), ["not", "w"])
+        for directory in ("alone", "elsewhere"):
+            self.assertEqual(tried(os.stat, self.path("m", directory, "w")), "ENOENT")
+        self.assertEqual(self.read("m/elsewhere/not"), "size")
+        os.rmdir(self.path("m/alone"))
+        self.assertEqual(tried(os.rmdir, self.path("m/elsewhere")), "ENOTEMPTY")
+        os.unlink(self.path("m/elsewhere/not"))
+        os.rmdir(self.path("m/elsewhere"))
+        # In upper too; and a directory may take its place.
+        for directory in ("one", "two"):
+            os.mkdir(self.path("m", directory))
+            self.write(f"u/{directory}/w", "")
+            self.set_record(f"u/{directory}/w", "whiteout", b"")
+        os.mkdir(self.path("m/three"))
+        os.rmdir(self.path("m/one"))
+        os.rename(self.path("m/three"), self.path("m/two"))
+        self.assertEqual(sorted(os.listdir(self.path("m"))), ["f", "two"])
+        self.assertEqual(os.listdir(self.path("u/two")), [])
+
+    # L20 L16: data in a layer that shows no names of its own.
+    def test_data_only_layers(self):
+        def lay():
+            os.mkdir(self.path("l2/objects"))
+            self.write("l2/objects/1", "the data")
+            for name, target in (("whole", b"/objects/1"), ("missing", b"/objects/2"), ("relative", b"objects")):
+                with open(self.path("l", name), "wb") as file:
+                    file.truncate(8)
+                self.set_record("l/" + name, "metacopy", b"")
+                self.set_record("l/" + name, "redirect", target)
+
+        def act():
+            seen = [sorted(os.listdir(self.path("m"))), self.read("m/whole"), tried(os.stat, self.path("m/objects")),
+                    os.stat(self.path("m/missing")).st_size]
+            for name in ("missing", "relative"):
+                seen += [tried(os.open, self.path("m", name), os.O_RDONLY), tried(os.chmod, self.path("m", name), 0o600)]
+            with open(self.path("m/whole"), "a", encoding="utf-8") as file:
+                file.write("+")
+            return seen + [self.read("u/whole"), self.record("u/whole", "metacopy"), self.read("l2/objects/1")]
+        above = self.stack
+        self.stack = lambda extra="": above(extra).replace("/l,", f"/l::{self.dir}/l2,")
+        seen = self.on_both(lay, act)
+        self.assertEqual(seen[0], ["f", "missing", "relative", "whole"])
+        self.assertEqual(seen[1:6], ["the data", "ENOENT", 8, "ENOENT", "ENOENT"])
+        self.assertEqual(seen[-3:], ["the data+", "ENODATA", "the data"])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 
+from harness import BIN
 from twin import TwinTest, main, tried
 
 CAP_DAC_READ_SEARCH = 2
@@ -62,6 +63,28 @@ class UpperAndWork(TwinTest):
         os.rmdir(self.path("w/work/incompat/from_the_future"))
         os.rmdir(self.path("w/work/incompat"))
         self.up()
+
+    # M13 M14 M15: W/work is made, emptied however deep it is, and nothing else in W is touched.
+    def test_work_is_emptied_at_mount(self):
+        os.makedirs(self.path("w/work/a/b/c/d"))
+        self.write("w/work/a/b/c/d/f", "x")
+        os.mkdir(self.path("w/index"))
+        self.write("w/junk", "mine")
+        self.up()
+        left = os.listdir(self.path("w/work"))
+        self.assertTrue(all(name.startswith("#") and self.is_whiteout("w/work/" + name) for name in left), left)
+        self.assertEqual(sorted(os.listdir(self.path("w"))), ["index", "junk", "work"])
+        self.assertEqual(sorted(os.listdir(self.path("m"))), ["f"])
+        self.write("m/f", "the mount is not read-only")
+        self.umount()
+        subprocess.run(["rm", "-rf", self.path("w/work")], check=True)
+        self.up()
+        made = os.stat(self.path("w/work"))
+        self.assertEqual((stat.S_IMODE(made.st_mode), made.st_uid, made.st_gid), (0, 0, 0))
+
+    def is_whiteout(self, path):
+        st = os.lstat(self.path(path))
+        return stat.S_ISCHR(st.st_mode) and st.st_rdev == 0
 
     # M17: nothing of ours in U or in W/index, and what stands there already stays.
     def test_no_name_of_plyfs_s_own_is_left(self):
@@ -124,6 +147,23 @@ class UpperAndWork(TwinTest):
             self.assertEqual(os.listdir(self.path("m/made")), ["later"])
             self.assertEqual(self.read("m/f"), "rewritten")
             self.umount()
+
+    # M20: without privilege in the initial user namespace the records are user.overlay.*, and one line says so.
+    def test_in_a_user_namespace(self):
+        os.makedirs(self.path("l/d/sub"))
+        self.write("l/d/x", "x")
+        script = """
+            "$0" -o "$1" m || exit 1
+            rm -r m/d && mkdir m/d && echo new >m/d/new && chmod 600 m/f && rmdir m/d 2>/dev/null
+            ls m/d && umount m"""
+        done = subprocess.run(["unshare", "-Urm", "sh", "-c", script, BIN, self.stack()], cwd=self.dir, check=False,
+                              text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              env=dict(os.environ, PLYFS_LOG=self.path("said")))
+        self.assertEqual((done.returncode, done.stdout), (0, "new\n"))
+        self.assertEqual(self.xattr("u/d", "user.overlay.opaque"), b"y")
+        self.assertEqual(self.record("u/d", "opaque"), "ENODATA")
+        self.assertEqual(self.xattr("u/f", "user.overlay.origin"), b"")  # X3
+        self.assertEqual(self.read("said").count("userxattr taken"), 1)
 
 
 class Origins(TwinTest):

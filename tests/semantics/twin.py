@@ -99,6 +99,11 @@ class TwinTest(CliTest):
         else:
             subprocess.run(["mount", "-t", "overlay", "overlay", "-o", self.stack(extra), self.path(point)], check=True)
 
+    def two_lowers(self):
+        """From now on the stack has l2 below l."""
+        above = self.stack
+        self.stack = lambda extra="": above(extra).replace("/l,", f"/l:{self.dir}/l2,")
+
     def again(self, extra=""):
         self.umount()
         self.up("plyfs", extra)
