@@ -8,8 +8,8 @@
 
 namespace plyfs {
 
-// Nothing in the directory leads anywhere (rmdir, rename over it; N9-N11): no entry is left, or none but xattr
-// whiteouts that are listed because nobody said that there are some (X5).
+// Nothing in the directory leads anywhere (rmdir, rename over it; N9-N11): no entry is left, or none but
+// xattr whiteouts that are listed because nobody said that there are some (X5).
 Result<bool> HoldsNothing(Parts& parts, const InodeRef& dir);
 
 // Removes `name`, which is `inode`, from upper and the tree; a directory's view has been seen empty.  A
