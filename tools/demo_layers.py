@@ -47,9 +47,9 @@ def installed_packages():
     return packages
 
 
-def wanted_first(packages):
-    """Names of the essential packages, of WANTED, and of what they need to run."""
-    todo = [name for name, package in packages.items() if package.essential or name in WANTED]
+def needed_by(packages, programs):
+    """Names of the essential packages, of `programs`, and of what they need to run."""
+    todo = [name for name, package in packages.items() if package.essential or name in programs]
     wanted = set()
     while todo:
         if (name := todo.pop()) not in wanted:
@@ -62,7 +62,7 @@ def wanted_first(packages):
 def choose(limit):
     """(chosen, number of packages left out for their size): at most `limit`, the wanted ones first."""
     packages = installed_packages()
-    wanted = wanted_first(packages)
+    wanted = needed_by(packages, WANTED)
     chosen, total, too_big = [], 0, 0
     for package in sorted(packages.values(), key=lambda p: (p.name not in wanted, p.size_kb, p.name)):
         if len(chosen) == limit:

@@ -29,23 +29,28 @@ def digest(path):
     return hasher.hexdigest()
 
 
+def row(path, s, with_contents):
+    """Everything about the object with status `s` that must be equal between two mounts; data only where wanted."""
+    found = {"type and mode": oct(s.st_mode), "owner": (s.st_uid, s.st_gid), "links": s.st_nlink,
+             "number": s.st_ino, "mtime": s.st_mtime_ns}
+    if stat.S_ISLNK(s.st_mode):
+        found["target"] = os.readlink(path)
+    elif not stat.S_ISDIR(s.st_mode):
+        found["size"], found["device"] = s.st_size, s.st_rdev
+    if with_contents:
+        found["xattrs"] = sorted((name, os.getxattr(path, name, follow_symlinks=False))
+                               for name in os.listxattr(path, follow_symlinks=False))
+        if stat.S_ISREG(s.st_mode):
+            found["data"] = digest(path)
+    return found
+
+
 def describe(root, contents_of):
-    """path -> everything that must be equal between two mounts; data only where contents_of(path) says so."""
+    """path -> its row; data only where contents_of(path) says so."""
     tree = {}
     for path, entry in walk(root):
-        s = entry.stat(follow_symlinks=False)
-        row = {"type and mode": oct(s.st_mode), "owner": (s.st_uid, s.st_gid), "links": s.st_nlink,
-               "number": s.st_ino, "number listed": entry.inode(), "mtime": s.st_mtime_ns}
-        if stat.S_ISLNK(s.st_mode):
-            row["target"] = os.readlink(entry.path)
-        elif not stat.S_ISDIR(s.st_mode):
-            row["size"], row["device"] = s.st_size, s.st_rdev
-        if contents_of(path):
-            row["xattrs"] = sorted((name, os.getxattr(entry.path, name, follow_symlinks=False))
-                                   for name in os.listxattr(entry.path, follow_symlinks=False))
-            if stat.S_ISREG(s.st_mode):
-                row["data"] = digest(entry.path)
-        tree[path] = row
+        tree[path] = row(entry.path, entry.stat(follow_symlinks=False), contents_of(path))
+        tree[path]["number listed"] = entry.inode()
     return tree
 
 
