@@ -24,13 +24,14 @@ constexpr uint64_t kAlways = wire::kAsyncRead | wire::kAtomicOTrunc | wire::kBig
 // The umask must not come before a default ACL has been looked for (F24).
 constexpr uint64_t kWithAcl = wire::kPosixAcl | wire::kDontMask;
 
-// What a kernel of that minor cannot have offered: for tests that play an older kernel.
+// What the oldest kernel of that minor offers: for tests that play an older kernel.
 uint64_t KnownTo(uint32_t minor) {
   uint64_t unknown = 0;
   if (minor < 33) unknown |= wire::kHandleKillPrivV2 | wire::kSetXattrExt;
   if (minor < 36) unknown |= wire::kInitExt;
-  if (minor < 38) unknown |= wire::kCreateSuppGroup | wire::kHasExpireOnly;
-  if (minor < 39) unknown |= wire::kDirectIoAllowMmap;
+  if (minor < 38) unknown |= wire::kHasExpireOnly;
+  // Came within 7.38: Debian's Linux 6.1 speaks that minor without it.
+  if (minor < 39) unknown |= wire::kCreateSuppGroup | wire::kDirectIoAllowMmap;
   if (minor < 40) unknown |= wire::kNoExportSupport | wire::kHasResend;
   return ~unknown;
 }
@@ -63,7 +64,9 @@ Result<InitResult> NegotiateInit(const Message& message, const InitWishes& wishe
   if (in->major < wire::kMajor || in->minor < kOldestMinor) return Errno(EPROTO);
   result.minor = std::min(in->minor, out.minor);
   const uint64_t wanted = kAlways | (wishes.posix_acl ? kWithAcl : 0);
-  result.flags = Offered(*in) & wanted & KnownTo(result.minor);
+  result.flags = Offered(*in) & wanted;
+  // A real kernel's offer is believed whatever its minor: distributions bring features back.
+  if (out.minor < in->minor) result.flags &= KnownTo(result.minor);
 
   const bool many_pages = (result.flags & wire::kMaxPages) != 0;
   result.max_write =

@@ -79,7 +79,16 @@ TEST(Init, AnOlderMinorIsPlayedWhole) {
   EXPECT_EQ(result->minor, 38u);
   EXPECT_EQ(result->reply.minor, 38u);
   EXPECT_NE(result->flags & wire::kHasExpireOnly, 0u);
-  EXPECT_EQ(result->flags & (wire::kHasResend | wire::kNoExportSupport | wire::kDirectIoAllowMmap), 0u);
+  EXPECT_EQ(result->flags & (wire::kHasResend | wire::kNoExportSupport | wire::kDirectIoAllowMmap |
+                             wire::kCreateSuppGroup),
+            0u);
+}
+
+TEST(Init, AnOlderKernelThatOffersMoreIsBelieved) {
+  const auto result = Negotiate(Kernel(38));
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->minor, 38u);
+  EXPECT_NE(result->flags & wire::kCreateSuppGroup, 0u);
 }
 
 TEST(Init, TheOlderOfBothMinorsIsSpoken) {

@@ -1,11 +1,9 @@
 #include "engine/io/sys_handle.h"
 
-#include <sys/mount.h>
-
-#include <cstdlib>
 #include <string>
 
 #include "engine/io/fault.h"
+#include "engine/io/image_for_test.h"
 #include "engine/io/sys_dir.h"
 #include "engine/io/sys_stat.h"
 #include "engine/io/temp_dir_for_test.h"
@@ -51,31 +49,6 @@ TEST_P(HandleTest, FilesystemUuidIsOneForAllDescriptorsOfTheFilesystem) {
   ASSERT_EQ(by_dir.error(), 0);
   EXPECT_EQ(*FilesystemUuid(path.get()), *by_dir);
 }
-
-// A filesystem in a file, mounted for one test.
-class Image {
- public:
-  Image(const TempDir& dir, const std::string& type) : point_(dir.path() + "/point") {
-    std::string image = dir.path() + "/image";
-    std::string make = "truncate -s 400M " + image + " && mkfs." + type + " -q " + image + " && mkdir " +
-                       point_ + " && mount -o loop " + image + " " + point_;
-    mounted_ = std::system((make + " >/dev/null 2>&1").c_str()) == 0;
-    if (mounted_) root_.reset(::open(point_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  }
-  ~Image() {
-    root_.reset();
-    if (mounted_) {
-      EXPECT_EQ(::umount2(point_.c_str(), 0), 0);
-    }
-  }
-  bool mounted() const { return mounted_; }
-  int root() const { return root_.get(); }
-
- private:
-  std::string point_;
-  bool mounted_ = false;
-  UniqueFd root_;
-};
 
 class UuidTest : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Type, UuidTest, ::testing::Values("ext4", "xfs", "btrfs"));

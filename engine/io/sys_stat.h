@@ -16,10 +16,6 @@
 
 namespace plyfs::sys {
 
-// Younger than the headers of Debian 12.
-inline constexpr unsigned kStatxMntIdUnique = 0x4000;  // Linux 6.8
-inline constexpr unsigned kStatxSubvol = 0x8000;       // Linux 6.10
-
 inline constexpr unsigned kStatxMask = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID;
 
 // The object named `name` in `dirfd`.  `flags` are statx's AT_ flags; AT_SYMLINK_NOFOLLOW and AT_NO_AUTOMOUNT

@@ -3,6 +3,10 @@
 #include <linux/magic.h>
 #include <sys/stat.h>
 
+#include <cstdlib>
+
+#include "engine/io/fault.h"
+#include "engine/io/image_for_test.h"
 #include "engine/io/sys_creds.h"
 #include "engine/io/sys_dir.h"
 #include "engine/io/sys_owner.h"
@@ -46,6 +50,23 @@ TEST_P(StatTest, FilesystemTypeIsKnownThroughAPathDescriptor) {
 TEST_P(StatTest, SubvolumeIsZeroWithoutSubvolumes) {
   EXPECT_EQ(*Subvolume(dir_.fd()), 0u);
   EXPECT_EQ(Subvolume(-1).error(), EBADF);
+}
+
+TEST(SubvolumeTest, EachHasItsNumberAndTheSameOnLinux61) {
+  TempDir dir;
+  Image image(dir, "btrfs");
+  if (!image.mounted()) GTEST_SKIP() << "cannot make and mount btrfs";
+  const std::string sub = dir.path() + "/point/sub";
+  ASSERT_EQ(std::system(("btrfs -q subvolume create " + sub).c_str()), 0);
+  UniqueFd fd(::open(sub.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const uint64_t top = *Subvolume(image.root()), below = *Subvolume(fd.get());
+  EXPECT_NE(top, 0u);
+  EXPECT_NE(below, 0u);
+  EXPECT_NE(top, below);
+  auto plan = FaultPlan::Parse("linux6.1");
+  ScopedFaults faults(plan->get());
+  EXPECT_EQ(*Subvolume(image.root()), top);
+  EXPECT_EQ(*Subvolume(fd.get()), below);
 }
 
 TEST_P(StatTest, AccessIsThatOfTheThreadsFsIds) {

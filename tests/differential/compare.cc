@@ -101,7 +101,10 @@ Maybe Comparer::CompareSights(const Sight& kernel, const Sight& ply, Rules rules
   PLY_DIFFER(DifferIf("rdev major", subject, k.stx_rdev_major, p.stx_rdev_major));
   PLY_DIFFER(DifferIf("rdev minor", subject, k.stx_rdev_minor, p.stx_rdev_minor));
   PLY_DIFFER(DifferIf("blksize", subject, k.stx_blksize, p.stx_blksize));
-  PLY_DIFFER(DifferIf("has btime", subject, k.stx_mask & STATX_BTIME, p.stx_mask & STATX_BTIME));
+  const uint32_t k_birth = k.stx_mask & STATX_BTIME, p_birth = p.stx_mask & STATX_BTIME;
+  if (k_birth != p_birth && !(masks_allowed_ && masks_->NoBirthTime(kernel, ply))) {
+    return DifferIf("has btime", subject, k_birth, p_birth);
+  }
   if (k.stx_nlink != p.stx_nlink && !(masks_allowed_ && masks_->UnlinkedLowerNlink(kernel, ply))) {
     return DifferIf("nlink", subject, k.stx_nlink, p.stx_nlink);
   }

@@ -1,12 +1,28 @@
 #include "tests/differential/masks.h"
 
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 
 namespace plyfs::diff {
+namespace {
+
+// Linux before 6.6, or one that plays it (tests/linux_6_1).
+bool ProtocolLacksStatx() {
+  const char* minor = getenv("PLYFS_FUSE_MINOR");
+  if (minor != nullptr && atoi(minor) < 39) return true;
+  utsname kernel;
+  int major = 0, patch = 0;
+  return uname(&kernel) == 0 && sscanf(kernel.release, "%d.%d", &major, &patch) == 2 &&
+         (major < 6 || (major == 6 && patch < 6));
+}
+
+}  // namespace
 
 bool Masks::GhostListed(const ListEntry* kernel, const ListEntry* ply) {
   if (kernel == nullptr || ply != nullptr || !kernel->ghost) return false;
@@ -58,6 +74,12 @@ bool Masks::ListedNumber(bool plyfs_served) {
 
 bool Masks::OriginOfHandmadeDirectory() {
   return Use("L24 origin of a directory made by hand");
+}
+
+bool Masks::NoBirthTime(const Sight& kernel, const Sight& ply) {
+  const bool only_kernel = (kernel.stx.stx_mask & ~ply.stx.stx_mask & STATX_BTIME) != 0;
+  if (!only_kernel || !ProtocolLacksStatx()) return false;
+  return Use("F23 no birth time before FUSE 7.39");
 }
 
 bool Masks::HoleLayout(const Step& step, const Outcome& kernel, const Outcome& ply) {

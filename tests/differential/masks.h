@@ -42,6 +42,8 @@ class Masks {
   bool ListedNumber(bool plyfs_served);
   // L24: origin on a directory that came into being without it is written when the kernel first sees it.
   bool OriginOfHandmadeDirectory();
+  // F23 [F]: birth times come by FUSE_STATX, of protocol 7.39; docs/differences.md, Linux 6.1.
+  bool NoBirthTime(const Sight& kernel, const Sight& ply);
   // Not a rule but the definition of equal: where holes lie follows from st_blocks.
   bool HoleLayout(const Step& step, const Outcome& kernel, const Outcome& ply);
 

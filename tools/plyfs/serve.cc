@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -59,6 +60,10 @@ fuse::SessionOptions SessionOptionsOf(const ParsedOptions& options, bool debug) 
   session.gid_map = Ranges(wish.gid_map);
   session.squash_uid = wish.squash_uid;
   session.squash_gid = wish.squash_gid;
+#ifdef PLYFS_DEBUG
+  // tests/linux_6_1 plays an older kernel.
+  if (const char* minor = std::getenv("PLYFS_FUSE_MINOR")) session.protocol_minor = std::atoi(minor);
+#endif
   return session;
 }
 
