@@ -12,9 +12,10 @@ import unittest
 
 BIN = os.environ.get("PLYFS_BIN", "/usr/bin/plyfs")
 
-# Birth times come by FUSE_STATX, which is of protocol 7.39 (Linux 6.6); tests/linux_6_1 plays an older one.
+# What FUSE can do depends on the protocol's minor; tests/linux_6_1 plays an older kernel than this one.
 KERNEL = [int(number) for number in os.uname().release.split(".")[:2]]
-BIRTH_TIMES = KERNEL >= [6, 6] and int(os.environ.get("PLYFS_FUSE_MINOR", "45")) >= 39
+FUSE_MINOR = int(os.environ.get("PLYFS_FUSE_MINOR", "45" if KERNEL >= [6, 9] else "38"))
+BIRTH_TIMES = FUSE_MINOR >= 39
 
 
 def mountinfo():
