@@ -1,0 +1,81 @@
+"""tools/dev bench with tiny sizes: it ends well, its JSON and its page are whole, nothing is left behind."""
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+import xml.etree.ElementTree as xml
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PLYFS = os.environ.get("PLYFS_BIN", os.path.join(ROOT, "build/bin/plyfs"))
+PROGRAMS = os.environ.get("PLYFS_BENCH_BIN", os.path.join(ROOT, "build/bin"))
+
+
+def bench(*args):
+    return subprocess.run(["/usr/bin/python3", os.path.join(ROOT, "bench/compare"), "--plyfs", PLYFS, "--programs", PROGRAMS,
+                           *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=280, check=False)
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+@unittest.skipUnless(os.geteuid() == 0 and os.path.exists("/dev/fuse"), "needs root and /dev/fuse")
+class BenchSmoke(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        with tempfile.TemporaryDirectory(prefix="plyfs-smoke-") as folder:
+            report, page = os.path.join(folder, "r.json"), os.path.join(folder, "r.html")
+            cls.done = bench("--layers", "1,3", "--stack", "every,thin", "--rounds", "1", "--sizes", "4,80,40,20",
+                             "--backing", "tmpfs", "--work", folder, "--json", report, "--html", page)
+            cls.left = sorted(set(os.listdir(folder)) - {"r.json", "r.html"})
+            cls.report, cls.page = json.loads(read(report)), read(page)
+            with open("/proc/self/mountinfo", encoding="utf-8") as file:
+                cls.mounts = [line for line in file if folder in line]
+
+    def rows(self, **wanted):
+        return [row for row in self.report["rows"] if all(row[key] == value for key, value in wanted.items())]
+
+    def test_ends_well_and_cleans_up(self):
+        self.assertEqual(self.done.returncode, 0, self.done.stderr)
+        self.assertEqual(self.left, [])
+        self.assertEqual(self.mounts, [])
+
+    def test_every_workload_is_measured_for_everybody(self):
+        self.assertEqual(self.report["failures"], [])
+        for contender in ("kernel", "plyfs", "plyfs-frozen", "flat"):
+            for layers in (1, 3):
+                works = {row["work"] for row in self.rows(stack="every", layers=layers, contender=contender)}
+                self.assertEqual(works, {"mount", "stat", "stat again and again", "absent", "ls", "find -ls", "create+unlink",
+                                         "open+read", "copy-up", "du", "tar", "git status", "C compile"})
+
+    def test_samples_are_what_was_asked_for(self):
+        for row in self.rows(work="stat", state="first", stack="every"):
+            self.assertEqual([sample["ops"] for sample in row["samples"]], [40], row)
+            self.assertGreater(row["ns_per_op"], 0)
+        for row in self.rows(work="ls", state="first", stack="every"):
+            if row["contender"] not in ("fuse_null", "null_loop"):
+                # 20 files, "." and ".." in each of 4 directories.
+                self.assertEqual([sample["entries"] for sample in row["samples"]], [88], row)
+
+    def test_every_request_is_counted(self):
+        for name in ("fuse_null", "null_loop"):
+            [row] = self.rows(work="stat", state="first", stack="every", contender=name)
+            # A LOOKUP a name and one a directory, and a GETATTR of the root.
+            self.assertEqual([sample["requests"] for sample in row["samples"]], [45])
+
+    def test_page_is_self_contained(self):
+        self.assertIn("<svg", self.page)
+        self.assertNotIn("http", self.page)
+        for svg in self.page.split("<svg")[1:]:
+            xml.fromstring("<svg" + svg.split("</svg>")[0] + "</svg>")
+
+    def test_help_and_bad_words(self):
+        self.assertEqual(bench("--help").returncode, 0)
+        self.assertNotEqual(bench("--workload", "nonsense").returncode, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
