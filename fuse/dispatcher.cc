@@ -17,8 +17,18 @@ constexpr int kErrnoEnd = 512;
 int ReplyErrno(const Status& status) {
   const int error = status.error();
   if (error < 0 || error >= kErrnoEnd) return PLY_BUG("an errno that is none").value();
-  // ENOSYS switches an operation off for the life of the connection: never by a layer's accident.
-  return error == ENOSYS ? EOPNOTSUPP : error;
+  switch (error) {
+    // Switches an operation off for the life of the connection: never by a layer's accident.
+    case ENOSYS:
+      return EOPNOTSUPP;
+    // A layer whose own daemon has died; the client would take it for this mount.
+    case ENOTCONN:
+    case ECONNABORTED:
+    case ESHUTDOWN:
+      return EIO;
+    default:
+      return error;
+  }
 }
 
 }  // namespace

@@ -66,6 +66,7 @@ void InFlight::Begin(RequestSlot& slot, const Message& message, const Operation&
   slot.started_ms.store(CoarseMs(), kRelaxed);
   slot.opcode.store(message.header.opcode, kRelaxed);
   slot.pid.store(message.header.pid, kRelaxed);
+  slot.asked.store(AskedLayer::kNone, kRelaxed);
   slot.may_answer_early.store((operation.traits & kNoEffects) != 0 ||
                                   ((operation.traits & kNoEffectsReadOnly) != 0 && ReadOnlyOpen(message)),
                               kRelaxed);
@@ -124,6 +125,7 @@ bool InFlight::View(RequestSlot& slot, RequestView* view) {
   view->opcode = slot.opcode.load(kRelaxed);
   view->pid = slot.pid.load(kRelaxed);
   view->node = slot.node.load(kRelaxed);
+  view->asked = slot.asked.load(kRelaxed);
   view->age_ms = CoarseMs() - slot.started_ms.load(kRelaxed);
   view->name = RememberedName(slot);
   view->answered = slot.unanswered.load() != view->unique;

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/asked_layer.h"
 #include "engine/base/mutex.h"
 #include "fuse/decode.h"
 #include "fuse/op_table.h"
@@ -33,6 +34,7 @@ struct RequestSlot {
   std::atomic<uint32_t> opcode{0};
   std::atomic<uint32_t> pid{0};
   std::atomic<bool> may_answer_early{false};
+  AskedLayer::Cell asked{AskedLayer::kNone};    // its reader's (AskedLayer::Lend)
   std::array<std::atomic<uint64_t>, 5> name{};  // the start of the name, if there is one
 };
 
@@ -43,6 +45,7 @@ struct RequestView {
   uint32_t pid = 0;
   uint64_t node = 0;
   int64_t age_ms = 0;
+  LayerId asked = AskedLayer::kNone;
   bool answered = false;  // early: the client is gone, the work goes on
   std::string name;
 };

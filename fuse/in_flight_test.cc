@@ -126,9 +126,11 @@ TEST(InFlight, ViewsShowWhatIsExecuted) {
     EXPECT_EQ(view.name, "some\nname");
     RequestView shown = view;
     shown.age_ms = 1234;
-    EXPECT_EQ(DescribeView(shown), "MKDIR node=9 name=\"some\\x0aname\" from pid 7, for 1234 ms");
+    const Whereabouts at{"/d", "upperdir=/u"};
+    EXPECT_EQ(DescribeView(shown, at), "MKDIR \"/d/some\\x0aname\" at upperdir=/u from pid 7, for 1234 ms");
+    EXPECT_EQ(DescribeView(shown, {"/", ""}), "MKDIR \"/some\\x0aname\" from pid 7, for 1234 ms");
     shown.answered = true;
-    EXPECT_NE(DescribeView(shown).find("its client is gone"), std::string::npos);
+    EXPECT_NE(DescribeView(shown, at).find("its client is gone"), std::string::npos);
   });
   EXPECT_EQ(count, 1);
   InFlight::End(*slot);

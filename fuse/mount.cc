@@ -30,7 +30,8 @@ const char* RemedyFor(int error) {
   switch (error) {
     case EPERM:
     case EACCES:
-      return "mount as root, or install fuse3 for fusermount3";
+      return geteuid() == 0 ? "mount with CAP_SYS_ADMIN over this mount namespace"
+                            : "mount as root, or install fuse3 for fusermount3";
     case EBUSY:
       return "unmount what is there first";
     case ENODEV:
@@ -40,8 +41,14 @@ const char* RemedyFor(int error) {
     case EINVAL:
       return "one of the mount options is not known to this kernel";
     default:
-      return "";
+      return "see the kernel's log (dmesg)";
   }
+}
+
+// What fusermount3 says is mostly about the user's rights; where ours names a remedy it stands.
+std::string SayOfFusermount(const std::string& mountpoint, const std::string& cause) {
+  const bool has_remedy = cause.find("; ") != std::string::npos;
+  return Say(mountpoint, cause, has_remedy ? "" : "set that right, or mount as root");
 }
 
 Status CheckMountpoint(const std::string& path, std::string* error_line) {
@@ -172,18 +179,21 @@ Result<Mount> Mount::Create(const MountSpec& spec, const Serve& serve, std::stri
   }
   PLY_CHECK(CheckSpec(spec, error_line));
   mount.mountpoint_ = spec.mountpoint;
-  PLY_TRY(UniqueFd fd, OpenDevice(spec.mountpoint, error_line));
-  Status status = MountAndServe(spec, fd.get(), serve);
+  UniqueFd fd;
+  Result<UniqueFd> device = OpenDevice(spec.mountpoint, error_line);
+  // fusermount3 opens the device by its own right.
+  if (!device.ok() && (device.error() != EACCES || geteuid() == 0)) return device.status();
+  Status status = device.ok() ? MountAndServe(spec, device->get(), serve) : Status(Errno(EPERM));
+  if (device.ok()) fd = *std::move(device);
   std::string cause;
   if (status.error() == EPERM && geteuid() != 0) {
     status = FusermountAndServe(spec, serve, &fd, &cause);
     mount.by_fusermount_ = true;
   }
   if (!status) {
-    // What fusermount3 says names its own remedy.
     *error_line = cause.empty()
                       ? Say(spec.mountpoint, strerrordesc_np(status.error()), RemedyFor(status.error()))
-                      : Say(spec.mountpoint, cause, "");
+                      : SayOfFusermount(spec.mountpoint, cause);
     return status.status();
   }
   ApplyPropagation(spec);

@@ -68,7 +68,9 @@ void* ReaderPool::ThreadMain(void* argument) {
   std::unique_ptr<Reader> reader(static_cast<Reader*>(argument));
   ReaderPool& pool = reader->pool;
   PrepareReaderThread();
+  AskedLayer::Lend(&reader->slot->asked);
   pool.Run(*reader);
+  AskedLayer::Lend(nullptr);
   pool.in_flight_.Release(reader->slot);
   reader.reset();
   // After this the pool may be gone: notified under the lock for that reason.

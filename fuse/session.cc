@@ -77,7 +77,8 @@ class Session::Impl {
   Connection connection_;
   DevTransport transport_;
   InFlight in_flight_{transport_};
-  SlowWatch slow_{in_flight_};
+  SlowWatch slow_{in_flight_,
+                  [this](NodeId node, LayerId asked) { return connection_.fs->Describe(node, asked); }};
   Notifier notifier_{transport_};
   Dispatcher dispatcher_{connection_, transport_, in_flight_, [this] { BeforeBlocking(); }};
   ReaderPool readers_{transport_, in_flight_,
@@ -105,9 +106,18 @@ Result<InitResult> Session::Impl::AnswerInit() {
   wishes.max_write = options_.max_write;
   wishes.posix_acl = options_.posix_acl;
   wishes.minor = static_cast<uint32_t>(std::max(options_.protocol_minor, 0));
+  bool prepared = !options_.before_init;
   while (true) {
     PLY_TRY(const Message message, ReceiveInit(buffers));
     const auto agreed = NegotiateInit(message, wishes);
+    if (agreed.ok() && !prepared) {
+      const Status done = options_.before_init();
+      if (!done.ok()) {
+        (void)SendInit(message, buffers, wire::InitOut{}, EIO);
+        return done.status();
+      }
+      prepared = true;
+    }
     if (options_.debug) {
       Log(DescribeExchange(FindOperation(message.header.opcode), message.header, message.body, agreed.error(),
                            sizeof(wire::InitOut)));
@@ -143,6 +153,9 @@ Status Session::Start() {
 }
 void Session::Wait() {
   impl_->readers().Wait();
+}
+bool Session::WaitUntilQuiet(std::chrono::milliseconds timeout) {
+  return impl_->readers().WaitUntilGone(timeout);
 }
 void Session::Stop() {
   impl_->readers().Stop();

@@ -6,7 +6,9 @@
 #ifndef PLYFS_FUSE_SESSION_H_
 #define PLYFS_FUSE_SESSION_H_
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -26,6 +28,9 @@ struct SessionOptions {
   int protocol_minor = 45;          // INIT masked to this minor (tests: 38)
   double timeout_s = -1;            // < 0: the engine's timeouts; else entries and attributes last this long
   bool debug = false;               // one line a request to the log
+  // Called once when the client has come as far as asking for INIT: the mount is allowed and under way.  What
+  // it refuses makes Start, and the mount, fail.
+  std::function<Status()> before_init;
   // Ids on disk and as shown to the client (uidmapping=, squash_to_uid=); empty and -1: identity.
   std::vector<IdRange> uid_map, gid_map;
   int64_t squash_uid = -1, squash_gid = -1;
@@ -46,6 +51,9 @@ class Session {
   Status Start();
   // Until the connection ends (unmounted or aborted) or Stop is called.
   void Wait();
+  // After Wait: whether within `timeout` every reader has left, so that no request is being executed any
+  // more.
+  bool WaitUntilQuiet(std::chrono::milliseconds timeout);
   // From any thread: makes Wait return; requests in flight are left behind (the process is about to end).
   void Stop();
 

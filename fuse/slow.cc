@@ -14,13 +14,14 @@ constexpr std::chrono::milliseconds kTick(1000);
 
 }  // namespace
 
-std::string DescribeView(const RequestView& view) {
+std::string DescribeView(const RequestView& view, const Whereabouts& where) {
   const Operation& operation = FindOperation(view.opcode);
-  char text[128];
-  std::snprintf(text, sizeof text, "%s node=%" PRIx64, operation.name != nullptr ? operation.name : "?",
-                view.node);
-  std::string line = text;
-  if (!view.name.empty()) line += " name=" + QuoteName(view.name);
+  std::string path = where.path;
+  if (!view.name.empty()) path += (path.ends_with('/') ? "" : "/") + view.name;
+  std::string line = operation.name != nullptr ? operation.name : "?";
+  line += " " + QuoteName(path);
+  if (!where.layer.empty()) line += " at " + where.layer;
+  char text[96];
   std::snprintf(text, sizeof text, " from pid %u, for %" PRId64 " ms", view.pid, view.age_ms);
   line += text;
   if (view.answered && (operation.traits & kNoReply) == 0) line += ", its client is gone";
@@ -64,9 +65,9 @@ void SlowWatch::Run() {
 }
 
 void SlowWatch::Tick() {
-  in_flight_.ForEach([](RequestSlot& slot, const RequestView& view) {
+  in_flight_.ForEach([this](RequestSlot& slot, const RequestView& view) {
     if (view.age_ms < kSlowMs || slot.logged.exchange(view.unique) == view.unique) return;
-    Log("slow request: " + DescribeView(view));
+    Log("slow request: " + DescribeView(view, locate_(view.node, view.asked)));
   });
 }
 
@@ -74,7 +75,7 @@ void SlowWatch::LogAll() {
   size_t count = 0;
   in_flight_.ForEach([&](RequestSlot&, const RequestView& view) {
     ++count;
-    Log("in flight: " + DescribeView(view));
+    Log("in flight: " + DescribeView(view, locate_(view.node, view.asked)));
   });
   Logf("%zu requests in flight", count);
 }

@@ -6,17 +6,22 @@
 #define PLYFS_FUSE_SLOW_H_
 
 #include <atomic>
+#include <functional>
 #include <string>
 #include <thread>
 
 #include "engine/base/mutex.h"
+#include "engine/ops/whereabouts.h"
 #include "fuse/in_flight.h"
 
 namespace plyfs::fuse {
 
 class SlowWatch {
  public:
-  explicit SlowWatch(InFlight& in_flight) : in_flight_(in_flight) {}
+  // Where a node is and what layer was asked last, in words; must not block.
+  using Locate = std::function<Whereabouts(NodeId node, LayerId asked)>;
+
+  SlowWatch(InFlight& in_flight, Locate locate) : in_flight_(in_flight), locate_(std::move(locate)) {}
   ~SlowWatch() { Stop(); }
 
   void Start();
@@ -34,6 +39,7 @@ class SlowWatch {
   void Tick();
 
   InFlight& in_flight_;
+  const Locate locate_;
   std::atomic<bool> awake_{false};
   Mutex mu_;
   CondVar changed_;
@@ -41,8 +47,8 @@ class SlowWatch {
   std::thread thread_;
 };
 
-// "LOOKUP node=12 name="x" from pid 7, for 3 s".
-std::string DescribeView(const RequestView& view);
+// "LOOKUP "/d/x" at lowerdir=/l from pid 7, for 3000 ms".  `where`: of the view's node.
+std::string DescribeView(const RequestView& view, const Whereabouts& where);
 
 }  // namespace plyfs::fuse
 

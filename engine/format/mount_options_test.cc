@@ -165,6 +165,22 @@ TEST_F(MountOptions, UnknownIsWarnedOfAndTyposRefused) {
   EXPECT_EQ(Good("lowerdir=/l,lowrdir").warnings.size(), 1u) << "no value, no typo";
 }
 
+// Drop-in contract 1.3: edit distance 1 to a known key with `=`.
+TEST_F(MountOptions, EveryNameThatTakesAValueIsGuardedAgainstOneTypo) {
+  for (std::string_view key : {"lowerdir", "uuid", "xino", "wh", "sync", "index", "threaded", "noxattrs",
+                               "timeout", "squash_to_uid", "transport", "lower"}) {
+    for (size_t at = 0; at < key.size(); ++at) {
+      std::string word(key);
+      word[at] = '!';
+      EXPECT_THAT(Bad("lowerdir=/l," + word + "=1", word), HasSubstr("did you mean"));
+      EXPECT_THAT(Bad("lowerdir=/l," + std::string(key).insert(at, "!") + "=1", ""),
+                  HasSubstr("did you mean"));
+    }
+  }
+  EXPECT_THAT(Bad("lowerdir=/l,xion=on", "xion"), HasSubstr("xino="));
+  EXPECT_THAT(Bad("lowerdir=/l,thread=1", "thread"), HasSubstr("did you mean"));
+}
+
 TEST_F(MountOptions, StrictRefusesUnknown) {
   EXPECT_THAT(Bad("lowerdir=/l,bogus,strict", "bogus"), HasSubstr("strict"));
   Bad("strict,lowerdir=/l,bogus", "bogus");

@@ -268,10 +268,10 @@ const OptionRule* FindOption(std::string_view key) {
 }
 
 const OptionRule* FindMistyped(std::string_view key) {
-  // Short words are one typo from too much that is meant otherwise (uid= and uuid=).
-  constexpr size_t kShortest = 5;
+  if (key == "uid") return nullptr;  // of vfat and others, not a typo of uuid
   for (const OptionRule& rule : kRules) {
-    if (rule.arg == kValue && rule.key.size() >= kShortest && OneTypoApart(rule.key, key)) return &rule;
+    bool takes_value = rule.arg == kValue || rule.arg == kSwitch;
+    if (takes_value && OneTypoApart(rule.key, key)) return &rule;
   }
   return nullptr;
 }

@@ -4,6 +4,7 @@
 #include <linux/magic.h>
 #include <sys/statfs.h>
 
+#include "engine/base/asked_layer.h"
 #include "engine/io/sys_dir.h"
 #include "engine/io/sys_handle.h"
 #include "engine/io/sys_open.h"
@@ -59,6 +60,7 @@ Result<UniqueFd> Layer::OpenAt(const LowerPath& path, int flags) const {
 }
 
 Result<UniqueFd> Layer::OpenAt(const std::string& path, int flags) const {
+  AskedLayer::Note(id_);
   Result<UniqueFd> fd = sys::OpenBeneath(root(), path.c_str(), flags);
   if (fd.error() != EXDEV) return fd;
   PLY_CHECK(UncoverSubmounts());

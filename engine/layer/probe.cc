@@ -4,6 +4,7 @@
 
 #include <deque>
 
+#include "engine/base/asked_layer.h"
 #include "engine/io/batch.h"
 #include "engine/io/sys_open.h"
 #include "engine/io/sys_stat.h"
@@ -51,6 +52,7 @@ class Prober {
   Prober(const ProbeContext& context, Name name) : context_(context), fold_(context.rules, name.bytes()) {}
 
   Status AskUpper(int upper_dir, bool last) {
+    AskedLayer::Note(kUpper);
     PLY_CHECK(fold_.BeginLayer(kUpper, last));
     std::string component(fold_.component());
     PLY_TRY(Examined e,
@@ -109,7 +111,9 @@ class Prober {
     ProbeBatch batch(probes, ProbeQuestion{/*open=*/true, O_PATH, /*stat=*/true}, context_.rings);
     ProbeOutcome outcome{};
     size_t i = first;
-    while (!fold_.done() && !fold_.absolute() && fold_.path() == component && batch.Next(&outcome)) {
+    while (!fold_.done() && !fold_.absolute() && fold_.path() == component) {
+      if (i < members.size()) AskedLayer::Note(members[i].layer);
+      if (!batch.Next(&outcome)) break;
       const LowerPath& path = paths[outcome.index];
       PLY_CHECK(TakeMember(members[i], path, std::move(outcome), i + 1 == members.size()));
       outcome = ProbeOutcome{};

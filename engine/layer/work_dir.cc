@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cinttypes>
 #include <cstring>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -14,8 +15,10 @@
 #include "engine/io/sys_dir.h"
 #include "engine/io/sys_file.h"
 #include "engine/io/sys_open.h"
+#include "engine/io/sys_owner.h"
 #include "engine/io/sys_stat.h"
 #include "engine/io/sys_xattr.h"
+#include "engine/layer/in_use.h"
 #include "engine/layer/object.h"
 
 namespace plyfs {
@@ -40,27 +43,30 @@ bool LockPatiently(int fd) {
   return true;
 }
 
+// The kernel's own directories have no mode bits, which keeps out whoever has no capability: such a mounter's
+// get those that he needs.
+Result<UniqueFd> OpenOwnDir(int parent, const char* name) {
+  Result<UniqueFd> dir = sys::OpenBeneath(parent, name, O_RDONLY | O_DIRECTORY);
+  if (dir.error() != EACCES) return dir;
+  PLY_TRY(UniqueFd held, sys::OpenBeneath(parent, name, O_PATH | O_DIRECTORY));
+  if (!sys::Chmod(held.get(), 0700).ok()) return dir;
+  return sys::OpenBeneath(parent, name, O_RDONLY | O_DIRECTORY);
+}
+
 }  // namespace
 
 WorkDir::~WorkDir() = default;
 
-Result<std::unique_ptr<WorkDir>> WorkDir::Open(const Layer& upper, const StackConfig& config,
-                                               std::string* error_line) {
+Result<std::unique_ptr<WorkDir>> WorkDir::Claim(const Layer& upper, const StackConfig& config,
+                                                std::string* error_line) {
   std::unique_ptr<WorkDir> work(new WorkDir);
+  PLY_CHECK(work->Place(upper, config, error_line));
   PLY_CHECK(work->Lock(upper, config, error_line));
-  PLY_CHECK(work->Prepare(config, error_line));
-  PLY_CHECK(work->ProbeWhiteouts(config, error_line));
-  if (config.fsync == FsyncPolicy::kVolatile) {
-    if (Status marked = work->MarkVolatile(); !marked.ok()) {
-      return Refuse(error_line, "workdir", config.workdir, marked.error(),
-                    std::string("cannot leave the volatile mark: ") + std::strerror(marked.error()),
-                    "mount without volatile");
-    }
-  }
+  PLY_CHECK(work->CheckMarks(work->base_.get(), config.workdir, error_line));
   return work;
 }
 
-Status WorkDir::Lock(const Layer& upper, const StackConfig& config, std::string* error_line) {
+Status WorkDir::Place(const Layer& upper, const StackConfig& config, std::string* error_line) {
   const std::string& path = config.workdir;
   Result<UniqueFd> base = sys::OpenAt2(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, 0);
   if (base.error() == ENOENT) {
@@ -89,49 +95,85 @@ Status WorkDir::Lock(const Layer& upper, const StackConfig& config, std::string*
     return Refuse(error_line, "workdir", path, EINVAL, "upperdir=" + config.upperdir + " and workdir overlap",
                   "choose two directories beside each other");
   }
+  return OkStatus();
+}
+
+Status WorkDir::Lock(const Layer& upper, const StackConfig& config, std::string* error_line) {
   Result<UniqueFd> upper_lock = sys::OpenBeneath(upper.root(), ".", O_RDONLY | O_DIRECTORY);
   if (!upper_lock.ok()) {
     return Refuse(error_line, "upperdir", config.upperdir, upper_lock.error(),
                   std::strerror(upper_lock.error()), "make the directory readable");
   }
   upper_lock_ = *std::move(upper_lock);
+  PLY_TRY(struct statx st, sys::StatxFd(base_.get()));
+  const ObjectId work = ObjectIdOf(st);
   if (!LockPatiently(upper_lock_.get())) {
-    return Refuse(error_line, "upperdir", config.upperdir, EBUSY, "in use by another mount",
-                  "unmount that first");
+    return Refuse(error_line, "upperdir", config.upperdir, EBUSY,
+                  "in use by another mount" + LockHolder(upper.root_id()), "unmount that first");
   }
   if (!LockPatiently(base_.get())) {
-    return Refuse(error_line, "workdir", path, EBUSY, "in use by another mount", "unmount that first");
+    return Refuse(error_line, "workdir", config.workdir, EBUSY, "in use by another mount" + LockHolder(work),
+                  "unmount that first");
+  }
+  if (std::optional<KernelUse> use = UsedByKernel(upper.root_id(), work)) {
+    return Refuse(error_line, use->is_work ? "workdir" : "upperdir",
+                  use->is_work ? config.workdir : config.upperdir, EBUSY,
+                  "in use by the kernel overlay mounted on " + use->mountpoint, "unmount that first");
   }
   return OkStatus();
 }
 
+void WorkDir::Unlock() {
+  (void)::flock(upper_lock_.get(), LOCK_UN);
+  (void)::flock(base_.get(), LOCK_UN);
+}
+
+// M16.  `base` holds work/incompat, or nothing of that name, or is not ours to look into (Prepare looks
+// again).
+Status WorkDir::CheckMarks(int base, const std::string& path, std::string* error_line) {
+  Result<UniqueFd> incompat = sys::OpenBeneath(base, "work/incompat", O_RDONLY | O_DIRECTORY);
+  if (!incompat.ok()) return OkStatus();
+  sys::DirReader entries(incompat->get());
+  PLY_TRY(const sys::DirReader::Entry* entry, entries.Next());
+  if (!entry) return OkStatus();
+  return Refuse(error_line, "workdir", path, EINVAL,
+                "marked as incompatible by " + std::string(entry->name) +
+                    " (the last mount was volatile or used a feature unknown here)",
+                "remove work/incompat if the upper directory is known to be whole");
+}
+
 Status WorkDir::Prepare(const StackConfig& config, std::string* error_line) {
-  const std::string& path = config.workdir;
-  Result<UniqueFd> incompat = sys::OpenBeneath(base_.get(), "work/incompat", O_RDONLY | O_DIRECTORY);
-  if (incompat.ok()) {
-    sys::DirReader entries(incompat->get());
-    while (true) {
-      PLY_TRY(const sys::DirReader::Entry* entry, entries.Next());
-      if (!entry) break;
-      return Refuse(error_line, "workdir", path, EINVAL,
-                    "marked as incompatible by " + std::string(entry->name) +
-                        " (the last mount was volatile or used a feature unknown here)",
-                    "remove work/incompat if the upper directory is known to be whole");
-    }
+  bool made = false;
+  Status prepared = MakeWork(config.workdir, &made, error_line);
+  if (prepared.ok()) prepared = FillWork(config, error_line);
+  // What is refused leaves nothing behind.
+  if (!prepared.ok() && made) {
+    if (work_.valid()) (void)Empty(work_.get());
+    (void)sys::UnlinkAt(base_.get(), "work", AT_REMOVEDIR);
   }
-  Status made = sys::MkdirAt(base_.get(), "work", 0);
-  if (made.error() != 0 && made.error() != EEXIST) {
-    return Refuse(error_line, "workdir", path, made.error() == EROFS ? EINVAL : made.error(),
-                  std::string("cannot make the directory work in it: ") + std::strerror(made.error()),
+  return prepared;
+}
+
+Status WorkDir::MakeWork(const std::string& path, bool* made, std::string* error_line) {
+  Status mkdir = sys::MkdirAt(base_.get(), "work", 0);
+  *made = mkdir.ok();
+  if (mkdir.error() != 0 && mkdir.error() != EEXIST) {
+    return Refuse(error_line, "workdir", path, mkdir.error() == EROFS ? EINVAL : mkdir.error(),
+                  std::string("cannot make the directory work in it: ") + std::strerror(mkdir.error()),
                   "make it writable");
   }
-  Result<UniqueFd> work = sys::OpenBeneath(base_.get(), "work", O_RDONLY | O_DIRECTORY);
+  Result<UniqueFd> work = OpenOwnDir(base_.get(), "work");
   if (!work.ok()) {
     return Refuse(error_line, "workdir", path, work.error(),
                   std::string("cannot open work in it: ") + std::strerror(work.error()),
                   "remove what stands there");
   }
   work_ = *std::move(work);
+  return CheckMarks(base_.get(), path, error_line);
+}
+
+Status WorkDir::FillWork(const StackConfig& config, std::string* error_line) {
+  const std::string& path = config.workdir;
   (void)sys::RemoveXattr(work_.get(), "system.posix_acl_default");
   (void)sys::RemoveXattr(work_.get(), "system.posix_acl_access");
   if (Status emptied = Empty(work_.get()); !emptied.ok()) {
@@ -139,7 +181,13 @@ Status WorkDir::Prepare(const StackConfig& config, std::string* error_line) {
                   std::string("cannot empty work in it: ") + std::strerror(emptied.error()),
                   "empty it by hand");
   }
-  return OkStatus();
+  PLY_CHECK(ProbeWhiteouts(config, error_line));
+  if (config.fsync != FsyncPolicy::kVolatile) return OkStatus();
+  Status marked = MarkVolatile();
+  if (marked.ok()) return OkStatus();
+  return Refuse(error_line, "workdir", path, marked.error(),
+                std::string("cannot leave the volatile mark: ") + std::strerror(marked.error()),
+                "mount without volatile");
 }
 
 // A mount that could not leave whiteouts would have to write something the kernel cannot read (O6).
@@ -158,9 +206,10 @@ Status WorkDir::ProbeWhiteouts(const StackConfig& config, std::string* error_lin
 
 Status WorkDir::MarkVolatile() {
   PLY_CHECK(sys::MkdirAt(work_.get(), "incompat", 0));
-  PLY_CHECK(sys::MkdirAt(work_.get(), "incompat/volatile", 0));
-  PLY_TRY(UniqueFd dirty,
-          sys::OpenBeneath(work_.get(), "incompat/volatile/dirty", O_CREAT | O_EXCL | O_WRONLY, 0));
+  PLY_TRY(UniqueFd incompat, OpenOwnDir(work_.get(), "incompat"));
+  PLY_CHECK(sys::MkdirAt(incompat.get(), "volatile", 0));
+  PLY_TRY(UniqueFd mark, OpenOwnDir(incompat.get(), "volatile"));
+  PLY_TRY(UniqueFd dirty, sys::OpenBeneath(mark.get(), "dirty", O_CREAT | O_EXCL | O_WRONLY, 0));
   return OkStatus();
 }
 
@@ -236,8 +285,7 @@ Status WorkDir::Empty(int dir) {
   while (true) {
     Level& level = stack.back();
     if (!level.subdirs.empty()) {
-      PLY_TRY(UniqueFd fd,
-              sys::OpenBeneath(level.fd.get(), level.subdirs.back().c_str(), O_RDONLY | O_DIRECTORY));
+      PLY_TRY(UniqueFd fd, OpenOwnDir(level.fd.get(), level.subdirs.back().c_str()));
       PLY_TRY(Level next, clear(std::move(fd)));
       stack.push_back(std::move(next));
       continue;

@@ -21,10 +21,15 @@ namespace plyfs {
 
 class WorkDir {
  public:
-  // Checks work against upper, waits up to five seconds for their locks, makes and empties W/work, and with
-  // fsync=volatile leaves the mark of M29.  On failure *error_line is one line naming the option.
-  static Result<std::unique_ptr<WorkDir>> Open(const Layer& upper, const StackConfig& config,
-                                               std::string* error_line);
+  // Checks work against upper and waits up to five seconds for their locks; changes nothing on disk.  On
+  // failure *error_line is one line naming the option.
+  static Result<std::unique_ptr<WorkDir>> Claim(const Layer& upper, const StackConfig& config,
+                                                std::string* error_line);
+  // Makes and empties W/work, sees that whiteouts can be left and with fsync=volatile leaves the mark of M29.
+  // Once, before all that follows.
+  Status Prepare(const StackConfig& config, std::string* error_line);
+  // Another mount may have both directories from now on.  REQUIRES: nothing touches them any more.
+  void Unlock();
   ~WorkDir();
 
   // Of W/work.
@@ -41,8 +46,11 @@ class WorkDir {
 
  private:
   WorkDir() = default;
+  Status Place(const Layer& upper, const StackConfig& config, std::string* error_line);
   Status Lock(const Layer& upper, const StackConfig& config, std::string* error_line);
-  Status Prepare(const StackConfig& config, std::string* error_line);
+  Status CheckMarks(int base, const std::string& path, std::string* error_line);
+  Status MakeWork(const std::string& path, bool* made, std::string* error_line);
+  Status FillWork(const StackConfig& config, std::string* error_line);
   Status ProbeWhiteouts(const StackConfig& config, std::string* error_line);
   Status MarkVolatile();
 

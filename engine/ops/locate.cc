@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "engine/base/asked_layer.h"
 #include "engine/io/sys_open.h"
 #include "engine/io/sys_stat.h"
 #include "engine/layer/object.h"
@@ -135,6 +136,7 @@ Result<InodeRef> FindDir(Parts& parts, NodeId id) {
 }
 
 Result<SharedFd> UpperDir(Parts& parts, const InodeRef& dir) {
+  AskedLayer::Note(kUpper);
   if (SharedFd cached = parts.dir_fds.Find(dir->id())) return cached;
   Result<SharedFd> found = FindUpperDir(parts, dir);
   if (found.error() != ESTALE) return found;

@@ -89,11 +89,7 @@ Result<std::unique_ptr<Parts>> OpenParts(const StackConfig& config, std::string*
   (void)sys::KeepCapabilitiesAcrossFsIds();
   PLY_TRY(parts->stack, LayerStack::Open(config, error_line));
   if (config.writable()) {
-    PLY_TRY(parts->work, WorkDir::Open(*parts->stack->upper(), config, error_line));
-    if (Status kept = KeepUuid(*parts); !kept.ok()) {
-      Logf("upperdir=%s: cannot record overlay.uuid: %s", config.upperdir.c_str(),
-           std::strerror(kept.error()));
-    }
+    PLY_TRY(parts->work, WorkDir::Claim(*parts->stack->upper(), config, error_line));
   }
   // What a server or another daemon answers depends on who asks: reads there must not go out as the last
   // caller.
@@ -107,6 +103,16 @@ Result<std::unique_ptr<Parts>> OpenParts(const StackConfig& config, std::string*
   PLY_CHECK(PlantRoot(*parts));
   if (config.lower == LowerMode::kWatch) parts->coherence = std::make_unique<Coherence>(*parts);
   return parts;
+}
+
+Status PrepareParts(Parts& parts, std::string* error_line) {
+  if (!parts.writable()) return OkStatus();
+  PLY_CHECK(parts.work->Prepare(parts.config, error_line));
+  if (Status kept = KeepUuid(parts); !kept.ok()) {
+    Logf("upperdir=%s: cannot record overlay.uuid: %s", parts.config.upperdir.c_str(),
+         std::strerror(kept.error()));
+  }
+  return OkStatus();
 }
 
 }  // namespace plyfs

@@ -9,9 +9,19 @@ namespace plyfs {
 UnionFs::UnionFs(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 UnionFs::~UnionFs() = default;
 
-Result<std::unique_ptr<UnionFs>> UnionFs::Open(const StackConfig& config, std::string* error_line) {
+Result<std::unique_ptr<UnionFs>> UnionFs::Claim(const StackConfig& config, std::string* error_line) {
   PLY_TRY(std::unique_ptr<Parts> parts, OpenParts(config, error_line));
   return std::unique_ptr<UnionFs>(new UnionFs(std::move(parts)));
+}
+
+Status UnionFs::Prepare(std::string* error_line) {
+  return PrepareParts(*parts_, error_line);
+}
+
+Result<std::unique_ptr<UnionFs>> UnionFs::Open(const StackConfig& config, std::string* error_line) {
+  PLY_TRY(std::unique_ptr<UnionFs> fs, Claim(config, error_line));
+  PLY_CHECK(fs->Prepare(error_line));
+  return fs;
 }
 
 void UnionFs::SetInvalidator(Invalidator* invalidator) {
@@ -163,9 +173,17 @@ Result<std::string> UnionFs::Ioctl(const Caller& caller, NodeId node, Handle, ui
   return ops::Ioctl(*parts_, caller, node, command, in, out_size);
 }
 
+Whereabouts UnionFs::Describe(NodeId node, LayerId asked) {
+  return plyfs::Describe(*parts_, node, asked);
+}
+
 void UnionFs::Close() {
   // Requests may still be under way on other threads: nothing they use is taken down.
   if (parts_->coherence) parts_->coherence->Stop();
+}
+
+void UnionFs::LetGo() {
+  if (parts_->work) parts_->work->Unlock();
 }
 
 }  // namespace plyfs

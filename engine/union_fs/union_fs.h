@@ -24,6 +24,7 @@
 #include "engine/format/attr.h"
 #include "engine/format/stack_config.h"
 #include "engine/ops/request.h"
+#include "engine/ops/whereabouts.h"
 
 namespace plyfs {
 
@@ -31,8 +32,13 @@ struct Parts;
 
 class UnionFs {
  public:
-  // Opens all layers, takes the locks of upper and work (EBUSY: held by another mount, after waiting up to
-  // five seconds), empties W/work.  On failure *error_line names the option, the value and the remedy.
+  // Opens all layers and takes the locks of upper and work (EBUSY: held by another mount, after waiting up to
+  // five seconds); changes nothing on disk.  On failure *error_line names the option, the value and the
+  // remedy.
+  static Result<std::unique_ptr<UnionFs>> Claim(const StackConfig& config, std::string* error_line);
+  // Makes and empties W/work: the first changes on disk.  Once, before the first request.
+  Status Prepare(std::string* error_line);
+  // Both.
   static Result<std::unique_ptr<UnionFs>> Open(const StackConfig& config, std::string* error_line);
   ~UnionFs();
 
@@ -97,9 +103,14 @@ class UnionFs {
   Result<std::string> Ioctl(const Caller& caller, NodeId node, Handle handle, uint32_t command,
                             std::string_view in, size_t out_size);
 
-  // Everything acknowledged is on upper already; stops background work and lets go of locks.  Writes nothing
-  // into upper or work.
+  // Where an object is and which layer is being asked, for the log (ops/whereabouts.h).  Never blocks.
+  Whereabouts Describe(NodeId node, LayerId asked);
+
+  // Everything acknowledged is on upper already; stops background work.  Writes nothing into upper or work.
   void Close();
+  // Another mount may have upper and work from now on: at once, where the end of the process takes its time.
+  // REQUIRES: no request is being executed, and none comes.
+  void LetGo();
 
  private:
   explicit UnionFs(std::unique_ptr<Parts> parts);

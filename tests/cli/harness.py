@@ -120,14 +120,30 @@ class CliTest(unittest.TestCase):
             self.assertLess(time.monotonic(), end, "the daemon lives on")
             time.sleep(0.005)
 
+    def on_disk(self):
+        """Everything below the scratch directory as it is on disk: what lies beneath FUSE mounts is left out."""
+        served = {point for point, kind, _ in self.mounts() if kind.startswith("fuse")}
+        found = {}
+        for where, dirs, files in os.walk(self.dir):
+            dirs[:] = [name for name in dirs if os.path.join(where, name) not in served]
+            for path in [where] + [os.path.join(where, name) for name in dirs + files]:
+                st = os.lstat(path)
+                found[path] = (st.st_ino, st.st_mode, st.st_uid, st.st_gid, st.st_nlink, st.st_size, st.st_mtime_ns,
+                               st.st_ctime_ns, [(name, os.getxattr(path, name, follow_symlinks=False))
+                                                for name in sorted(os.listxattr(path, follow_symlinks=False))])
+        return found
+
     def refused(self, args, naming, code=1, **kwargs):
-        """The program must end with `code`, say exactly one line that holds `naming`, and mount nothing."""
-        before = self.mounts()
+        """The program must end with `code`, say exactly one line of cause and remedy that holds `naming`, and leave
+        mounts and disk as they were."""
+        before, disk = self.mounts(), self.on_disk()
         done = self.run_plyfs(*args, **kwargs)
         self.assertEqual(done.returncode, code, done.stderr)
         self.assertEqual(done.stdout, "")
         lines = done.stderr.splitlines()
         self.assertEqual(len(lines), 1, done.stderr)
         self.assertIn(naming, lines[0])
+        self.assertRegex(lines[0], r"\A[a-z-]+: .+; .+\Z", "no remedy")
         self.assertEqual(self.mounts(), before)
+        self.assertEqual(self.on_disk(), disk, "changed on disk")
         return lines[0]

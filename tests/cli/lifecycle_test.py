@@ -58,11 +58,56 @@ class Daemon(CliTest):
 
     def test_again_and_again(self):
         """Check 18: the same upper, no pause."""
-        for i in range(40):
+        for i in range(200):
             self.mount(self.stack())
             self.write(f"m/{i}", "x")
             self.umount()
-        self.assertEqual(len(os.listdir(self.path("u"))), 40)
+        self.assertEqual(len(os.listdir(self.path("u"))), 200)
+
+    def test_locks_are_free_though_the_process_is_not_gone(self):
+        """At any size: however long the memory takes to give back, who mounts next does not wait for it."""
+        self.mount(self.stack())
+        pid = self.daemon()
+        # As slow as a process can be in ending: its last system call never returns while this traces it.
+        with subprocess.Popen(["strace", "-f", "-qq", "-e", "trace=exit_group", "-e",
+                               "inject=exit_group:delay_enter=20s", "-o", "/dev/null", "-p", str(pid)]) as tracer:
+            self.addCleanup(tracer.kill)
+            while not self.traced(pid):
+                time.sleep(0.005)
+            self.umount()
+            self.mount(self.stack())
+            self.assertFalse(gone(pid), "it was to be ending still")
+            tracer.kill()
+            tracer.wait()
+        self.await_end(pid)
+        self.write("m/x", "x")
+
+    def traced(self, pid):
+        """Whether every thread has its tracer."""
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/status", encoding="utf-8") as file:
+                if "TracerPid:\t0\n" in file.read():
+                    return False
+        return True
+
+    def test_gone_within_100_ms_at_500_layers(self):
+        """The shortest of several: a busy machine may hold up any one of them."""
+        for i in range(500):
+            os.makedirs(self.path("s", str(i), "d"))
+        for i in range(1000):
+            self.write(f"s/0/d/{i}", "")
+        self.write("list", "".join(f"{self.dir}/s/{i}\n" for i in range(500)))
+        took = []
+        for _ in range(3):
+            self.mount(f"lowerdir=@{self.dir}/list,upperdir={self.dir}/u,workdir={self.dir}/w")
+            pid = self.daemon()
+            self.assertEqual(sum(1 for entry in os.scandir(self.path("m/d")) if entry.stat().st_size == 0), 1000)
+            self.umount()
+            begun = time.monotonic()
+            while not gone(pid):
+                time.sleep(0.001)
+            took.append(time.monotonic() - begun)
+        self.assertLess(min(took), 0.1, took)
 
     def test_lower_may_vanish_after_mounting(self):
         """Check 42."""

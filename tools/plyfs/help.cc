@@ -28,7 +28,7 @@ How layers are read and written (as kernel overlayfs)
   redirect_dir=on|follow|nofollow|off   renamed directories        metacopy=on|off   on: without upperdir only
   userxattr           keep records in user.overlay.*               uuid=auto|on|null|off
   xino=off|auto|on    (numbers are always stable)                  index=off  nfs_export=off  verity=off
-  fsync=auto|strict|volatile|0|1, volatile                         what fsync and copy-up wait for
+  fsync=auto|strict|volatile|0|1, volatile, sync=0|1               what fsync and copy-up wait for
   lower=watch|frozen  frozen: lower directories never change while mounted
 
 Owners and attributes
@@ -38,10 +38,21 @@ Owners and attributes
 Serving
   timeout=SECONDS     how long the kernel may keep what it was told; 0: not at all
   threads=N  threaded=0|1  memory=SIZE  transport=auto|read|uring  io_uring=on|off  max_write=N  max_read=N
+  debug  strict       as -d and --strict
 
 Mounting
-  allow_other  allow_root  auto_unmount  fsname=NAME  subtype=NAME  context=LABEL  remount
-  and the words of mount(8): ro rw suid dev exec atime relatime sync private shared ... and their opposites
+  allow_other  allow_root  auto_unmount  fsname=NAME  subtype=NAME  context=LABEL  label=LABEL
+  remount             changes the flags below of the mount that is at MOUNTPOINT
+  ro rw  suid nosuid  dev nodev  exec noexec  sync async dirsync  symfollow nosymfollow  lazytime nolazytime
+  atime noatime  diratime nodiratime  relatime norelatime  strictatime nostrictatime
+  private rprivate  shared rshared  slave rslave  unbindable runbindable
+
+Accepted without effect, for callers that pass them
+  of fuse-overlayfs   plugins=  writeback=0|1  fast_ino=0|1  fast_ino_check=0|1  ino32_t=0|1
+  of libfuse          default_permissions  kernel_cache  [no_]splice_read  [no_]splice_write  [no_]splice_move
+  of the kernel       override_creds  nooverride_creds  silent loud  mand nomand  iversion noiversion
+  of mount(8)         defaults  auto noauto  nofail  user nouser users  owner  group  _netdev  comment=  x-*  X-*
+                      user_id=  group_id=  fd=  rootmode=  blksize=  fscontext=  defcontext=  rootcontext=
 
 Environment: PLYFS_LOG=FILE takes the log (otherwise syslog, or stderr with -f).
 Exit status: 0 mounted and serving, 1 not mounted (as mount.plyfs: 1 wrong usage, 32 not mounted).

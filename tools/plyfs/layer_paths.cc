@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/format/option_text.h"
+#include "engine/io/mount_table.h"
 
 namespace plyfs::tool {
 namespace {
@@ -115,6 +116,25 @@ Result<std::string> PlaceMountpoint(const std::string& given, std::string* error
   }
   if (!S_ISDIR(st.st_mode)) return refuse(ENOTDIR, "not a directory", "name a directory");
   return path;
+}
+
+Status CheckMountpointFree(const StackConfig& stack, const std::string& mountpoint, const std::string& type,
+                           std::string* error_line) {
+  std::string top;
+  for (const MountLine& line : ReadMountTable()) {
+    if (line.point == mountpoint) top = line.type;  // later lines lie on top
+  }
+  if (top != type && top != "fuse.plyfs") return OkStatus();
+  struct stat at, layer;
+  if (::stat(mountpoint.c_str(), &at) != 0) return OkStatus();  // dead: mounting will say so
+  for (const std::vector<std::string>* paths : {&stack.lowerdirs, &stack.datadirs}) {
+    for (const std::string& path : *paths) {
+      if (::stat(path.c_str(), &layer) == 0 && layer.st_dev == at.st_dev) return OkStatus();
+    }
+  }
+  *error_line =
+      "mountpoint " + Shown(mountpoint) + ": busy, a " + top + " is mounted there; unmount it first";
+  return Errno(EBUSY);
 }
 
 int MountedFd(const std::string& mountpoint) {

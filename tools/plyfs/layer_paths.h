@@ -20,6 +20,11 @@ Status PlaceLayers(ParsedOptions& options, Personality personality, std::string*
 // The directory to mount on, absolute and without symlinks; "/dev/fd/N" stays.
 Result<std::string> PlaceMountpoint(const std::string& given, std::string* error_line);
 
+// Refuses to hide a live mount of ours (`type` or "fuse.plyfs") that is the topmost at the mountpoint, unless
+// one of the layers lies in it: then it is covered on purpose.
+Status CheckMountpointFree(const StackConfig& stack, const std::string& mountpoint, const std::string& type,
+                           std::string* error_line);
+
 // N of "/dev/fd/N", a connection that the caller has mounted; -1: another path.
 int MountedFd(const std::string& mountpoint);
 

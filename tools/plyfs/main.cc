@@ -122,7 +122,8 @@ int Main(const std::vector<std::string>& argv) {
   std::erase(inherited, MountedFd(*mountpoint));
   Launch launch = foreground ? Launch::Foreground(program, failure)
                              : Launch::Background(program, failure, std::move(inherited));
-  Serve(options, spec, SessionOptionsOf(options, debug), std::move(launch), failure);
+  Serve(options, spec, SessionOptionsOf(options, debug), std::move(launch), failure,
+        personality == Personality::kFuseOverlayfs);
 }
 
 }  // namespace

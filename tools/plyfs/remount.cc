@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/format/option_text.h"
+#include "engine/io/mount_table.h"
 #include "fuse/mount.h"
 
 namespace plyfs::tool {
@@ -23,35 +24,16 @@ std::vector<std::string_view> Split(std::string_view text, char separator) {
   }
 }
 
-// Space, tab, newline and backslash stand there as three octal digits (fs/proc_namespace.c:mangle).
-std::string Unmangle(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      out += static_cast<char>((text[i + 1] - '0') << 6 | (text[i + 2] - '0') << 3 | (text[i + 3] - '0'));
-      i += 3;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
 }  // namespace
 
 std::optional<LiveMount> FindMount(std::string_view mountinfo, std::string_view mountpoint) {
-  // ID PARENT MAJ:MIN ROOT MOUNTPOINT OPTIONS [TAG...] - TYPE SOURCE SUPEROPTIONS
-  constexpr size_t kMountpoint = 4, kOptions = 5;
   std::optional<LiveMount> found;
-  for (std::string_view line : Split(mountinfo, '\n')) {
-    std::vector<std::string_view> fields = Split(line, ' ');
-    size_t dash = kOptions;
-    while (dash < fields.size() && fields[dash] != "-") ++dash;
-    if (dash + 3 >= fields.size() || Unmangle(fields[kMountpoint]) != mountpoint) continue;
+  for (const MountLine& line : ParseMountTable(mountinfo)) {
+    if (line.point != mountpoint) continue;
     found.emplace();  // later lines lie on top
-    found->type = Unmangle(fields[dash + 1]);
-    for (size_t options : {kOptions, dash + 3}) {
-      for (std::string_view word : Split(fields[options], ',')) {
+    found->type = line.type;
+    for (const std::string* options : {&line.options, &line.super_options}) {
+      for (std::string_view word : Split(*options, ',')) {
         if (word != "rw") found->flags.Apply(word);  // read-only if either says so
       }
     }

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -17,6 +18,8 @@
 
 namespace plyfs::tool {
 namespace {
+
+constexpr std::chrono::milliseconds kFarewell(20);
 
 bool SelinuxIsOn() {
   return ::access("/sys/fs/selinux/enforce", F_OK) == 0;
@@ -68,28 +71,36 @@ fuse::SessionOptions SessionOptionsOf(const ParsedOptions& options, bool debug) 
 }
 
 void Serve(const ParsedOptions& options, const fuse::MountSpec& spec,
-           const fuse::SessionOptions& session_options, Launch launch, int failure) {
+           const fuse::SessionOptions& session_options, Launch launch, int failure, bool may_cover) {
   SignalThread::Block();
   SignalThread& signals = *new SignalThread(failure);
   ::umask(0);
   (void)sys::RaiseDescriptorLimit();  // fewer descriptors are slower, not wrong
   std::string line;
-  Result<std::unique_ptr<UnionFs>> opened = UnionFs::Open(options.stack, &line);
+  Result<std::unique_ptr<UnionFs>> opened = UnionFs::Claim(options.stack, &line);
   if (!opened.ok()) launch.Failed(line.empty() ? std::strerror(opened.error()) : line);
   // Never taken down: at the end the process goes without giving memory back piece by piece.
   UnionFs& fs = *opened->release();
+  if (!may_cover &&
+      !CheckMountpointFree(options.stack, spec.mountpoint, "fuse." + spec.subtype, &line).ok()) {
+    launch.Failed(line);
+  }
 
   signals.Mounting();
   fuse::Session* session = nullptr;
+  fuse::SessionOptions wishes = session_options;
+  std::string why_not_prepared;
+  wishes.before_init = [&] { return fs.Prepare(&why_not_prepared); };
   Result<fuse::Mount> mount = fuse::Mount::Create(
       spec,
       [&](int fd) {
-        session = new fuse::Session(fd, fs, session_options);
+        session = new fuse::Session(fd, fs, wishes);
         return session->Start();
       },
       &line);
   if (!mount.ok()) {
     fs.Close();
+    if (!why_not_prepared.empty()) line = why_not_prepared;
     launch.Failed(line.empty() ? "mountpoint " + spec.mountpoint + ": " + std::strerror(mount.error())
                                : line);
   }
@@ -103,6 +114,8 @@ void Serve(const ParsedOptions& options, const fuse::MountSpec& spec,
 
   session->Wait();
   fs.Close();
+  // Giving much memory back takes long, and the locks would be held until that is done.
+  if (session->WaitUntilQuiet(kFarewell)) fs.LetGo();
   ::_exit(signals.CutShort() ? failure : 0);
 }
 

@@ -18,8 +18,10 @@ fuse::MountSpec MountSpecOf(const ParsedOptions& options, const char* program, c
 fuse::SessionOptions SessionOptionsOf(const ParsedOptions& options, bool debug);
 
 // Opens the layers, mounts, reports through `launch`, serves until unmounted and ends the process.
+// `may_cover`: another mount of ours at the mountpoint is covered without a word, as fuse-overlayfs does.
 [[noreturn]] void Serve(const ParsedOptions& options, const fuse::MountSpec& spec,
-                        const fuse::SessionOptions& session_options, Launch launch, int failure);
+                        const fuse::SessionOptions& session_options, Launch launch, int failure,
+                        bool may_cover);
 
 }  // namespace plyfs::tool
 
