@@ -14,6 +14,8 @@ namespace {
 // would wait for ever.
 constexpr int kErrnoEnd = 512;
 
+}  // namespace
+
 int ReplyErrno(const Status& status) {
   const int error = status.error();
   if (error < 0 || error >= kErrnoEnd) return PLY_BUG("an errno that is none").value();
@@ -30,8 +32,6 @@ int ReplyErrno(const Status& status) {
       return error;
   }
 }
-
-}  // namespace
 
 void Dispatcher::Run(std::span<const char> bytes, const ReaderBuffers& buffers, RequestSlot& slot) {
   Message message{};

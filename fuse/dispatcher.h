@@ -16,6 +16,9 @@
 
 namespace plyfs::fuse {
 
+// The errno of the reply for what an operation returned.
+int ReplyErrno(const Status& status);
+
 class Dispatcher {
  public:
   // `before_blocking` is called before a handler that may wait.

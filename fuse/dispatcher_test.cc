@@ -65,6 +65,15 @@ TEST_F(DispatcherTest, WhatIsNotServedIsENOSYS) {
   ExpectError(RequestOf(0xffffffff, 16, "anything"), ENOSYS, 16);
 }
 
+// A layer's own daemon that has died must not look like this mount's, nor switch an operation off.
+TEST_F(DispatcherTest, ErrnosOfLayersThatMeanSomethingElseToTheClient) {
+  EXPECT_EQ(ReplyErrno(Errno(ENOTCONN)), EIO);
+  EXPECT_EQ(ReplyErrno(Errno(ECONNABORTED)), EIO);
+  EXPECT_EQ(ReplyErrno(Errno(ENOSYS)), EOPNOTSUPP);
+  EXPECT_EQ(ReplyErrno(Errno(ESTALE)), ESTALE);
+  EXPECT_EQ(ReplyErrno(OkStatus()), 0);
+}
+
 TEST_F(DispatcherTest, OperationsYoungerThanTheAgreedProtocolAreENOSYS) {
   connection_.minor = 38;
   ExpectError(RequestOf(wire::kStatx, 10, std::string(24, '\0')), ENOSYS, 10);

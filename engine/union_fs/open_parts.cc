@@ -84,7 +84,7 @@ Status PlantRoot(Parts& parts) {
 
 }  // namespace
 
-Result<std::unique_ptr<Parts>> OpenParts(const StackConfig& config, std::string* error_line) {
+Result<std::unique_ptr<Parts>> ClaimParts(const StackConfig& config, std::string* error_line) {
   auto parts = std::make_unique<Parts>(config);
   (void)sys::KeepCapabilitiesAcrossFsIds();
   PLY_TRY(parts->stack, LayerStack::Open(config, error_line));
@@ -113,6 +113,12 @@ Status PrepareParts(Parts& parts, std::string* error_line) {
          std::strerror(kept.error()));
   }
   return OkStatus();
+}
+
+Result<std::unique_ptr<Parts>> OpenParts(const StackConfig& config, std::string* error_line) {
+  PLY_TRY(std::unique_ptr<Parts> parts, ClaimParts(config, error_line));
+  PLY_CHECK(PrepareParts(*parts, error_line));
+  return parts;
 }
 
 }  // namespace plyfs

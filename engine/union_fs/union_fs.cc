@@ -10,7 +10,7 @@ UnionFs::UnionFs(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 UnionFs::~UnionFs() = default;
 
 Result<std::unique_ptr<UnionFs>> UnionFs::Claim(const StackConfig& config, std::string* error_line) {
-  PLY_TRY(std::unique_ptr<Parts> parts, OpenParts(config, error_line));
+  PLY_TRY(std::unique_ptr<Parts> parts, ClaimParts(config, error_line));
   return std::unique_ptr<UnionFs>(new UnionFs(std::move(parts)));
 }
 

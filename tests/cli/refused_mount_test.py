@@ -203,14 +203,14 @@ class NoPrivilege(CliTest):
         os.chown(self.path("l/d/x"), NOBODY, NOBODY)
         script = """set -e
             PATH=/nowhere "$1" -o "$2" "$3"
-            grep -o ' - fuse.plyfs plyfs .*' /proc/self/mountinfo
+            grep " $3 " /proc/self/mountinfo
             cd "$3" && rm -r d && mkdir d && echo y >d/y && ls d
             cd / && umount "$3"
             """
         done = subprocess.run([*fuse_mode(666), *as_user(), "unshare", "-Urm", "sh", "-c", script, "sh", self.bin, self.stack(),
                                self.path("m")], check=False, text=True, capture_output=True)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertIn("user_id=0", done.stdout.splitlines()[0])
+        self.assertIn(" - fuse.plyfs plyfs rw,user_id=0,", done.stdout.splitlines()[0])
         self.assertEqual(done.stdout.splitlines()[1:], ["y"])
         self.assertEqual(os.getxattr(self.path("u/d"), "user.overlay.opaque"), b"y")
         with contextlib.suppress(OSError):

@@ -195,18 +195,23 @@ class Vanishes(Trouble):
                 file.write(os.urandom(MIB))
 
     def live(self, lower):
+        os.mkdir(self.path("l/own"))
+        self.write("l/own/g", "other")
         self.mount(f"lowerdir={self.dir}/l:{lower},upperdir={self.dir}/u,workdir={self.dir}/w")
         for name in ("seen", "seen2"):
             os.stat(self.path("m/d", name))
+        os.stat(self.path("m/own"))
         self.held = os.open(self.path("m/d/seen"), os.O_RDONLY)
         self.addCleanup(os.close, self.held)
         return self.daemon()
 
     def others_go_on(self, pid):
-        self.assertEqual(self.read("m/f"), "lower")
-        self.write("m/new", "new")
-        os.rename(self.path("m/new"), self.path("m/newer"))
-        self.assertEqual(self.read("u/newer"), "new")
+        """In a directory that the layer does not have, found before: further up nobody can tell what there is."""
+        self.assertEqual(self.read("m/own/g"), "other")
+        self.write("m/own/new", "new")
+        os.rename(self.path("m/own/new"), self.path("m/own/newer"))
+        os.unlink(self.path("m/own/g"))
+        self.assertEqual(self.read("u/own/newer"), "new")
         self.assertFalse(gone(pid), "the daemon crashed")
 
     def test_a_daemon_beneath_dies(self):
