@@ -52,7 +52,7 @@ Watcher::Outcome Watcher::Watch(NodeId node, int dir, Changes changes) {
   {
     MutexLock lock(mu_);
     if (nodes_.size() >= max_marks_) return Outcome::kNoRoom;
-    if (!thread_.joinable()) StartThread();
+    if (!thread_.joinable() && !stop_) StartThread();
   }
   Result<uint64_t> key = AddMark(dir, changes);
   if (key.error() == ENOSPC || key.error() == ENOMEM) return Outcome::kNoRoom;

@@ -7,10 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 
 namespace plyfs {
 namespace {
@@ -238,6 +240,31 @@ TEST(WatcherOwnTest, OursAreNotTold) {
     EXPECT_EQ(told.Told(7, "ours"), 0);
   }
   std::filesystem::remove_all(root);
+}
+
+// Asks for a watch for as long as the watcher may be ending.
+class Asker : public Watcher::Sink {
+ public:
+  void OnEvents(std::vector<Watcher::Event>, bool) override {
+    entered_.store(true);
+    const auto until = steady_clock::now() + std::chrono::milliseconds(100);
+    while (steady_clock::now() < until) (void)watcher_->Watch(8, dir_, Watcher::Changes::kOthers);
+  }
+  Watcher* watcher_ = nullptr;
+  int dir_ = -1;
+  std::atomic<bool> entered_{false};
+};
+
+TEST(WatcherOwnTest, WatchesAskedForWhileItEndsStartNothing) {
+  UniqueFd fd(::open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  Asker asker;
+  auto watcher = std::make_unique<Watcher>(asker, Watcher::Options{100, true});
+  asker.watcher_ = watcher.get();
+  asker.dir_ = fd.get();
+  ASSERT_EQ(watcher->Watch(7, fd.get(), Watcher::Changes::kOthers), Watcher::Outcome::kWatched);
+  watcher->Wake();
+  while (!asker.entered_.load()) ::usleep(100);
+  watcher.reset();
 }
 
 TEST(WatcherOwnTest, InotifyIsNotUsedWhereWeWrite) {
