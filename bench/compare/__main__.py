@@ -52,13 +52,15 @@ def arguments():
     parser.add_argument("--budget", type=float, metavar="SECONDS", help="no further round that would end after this")
     parser.add_argument("--limit", type=float, metavar="SECONDS", help="longest time of one measurement (20)")
     parser.add_argument("--cold", action="store_true", help="also with backing caches dropped (ext4 only)")
-    parser.add_argument("--sizes", metavar="DIRS,FILES,NAMES,CREATES", type=numbers,
-                        help="directories, files in all, names asked for, files created (100,100000,5000,3000)")
+    parser.add_argument("--sizes", metavar="DIRS,FILES,CREATES,MORE", type=numbers,
+                        help="directories, files in them, files created, and files in as many more directories that\n"
+                             "trees are walked in (100,5000,3000,100000)")
     parser.add_argument("--backing", choices=("ext4", "tmpfs"), default="ext4", help="what the layers lie on (ext4)")
     parser.add_argument("--work", metavar="DIR", default=tempfile.gettempdir(), help="where to make all of it (/tmp)")
     parser.add_argument("--cpu", action="store_true",
                         help="compare processor time (client and daemon) in the place of elapsed time: what can still be\n"
                              "compared where the machine is busy with other work; not what is judged")
+    parser.add_argument("--verbose", action="store_true", help="a line for each mount that is measured")
     parser.add_argument("--json", metavar="FILE", help="write every sample")
     parser.add_argument("--html", metavar="FILE", help="write a page with plots")
     parser.add_argument("--plyfs", default=os.path.join(ROOT, "build/bin/plyfs"), help=argparse.SUPPRESS)

@@ -59,16 +59,15 @@ class Bench:
         self.contenders = contenders.all_of(args.plyfs, args.programs)
         if args.contender:
             self.contenders = [one for one in self.contenders if one.key in args.contender]
-        self.find_dirs = 0
 
     def sizes(self, layers):
         if self.args.sizes:
-            dirs, files, names, creates = self.args.sizes
-            return Sizes(dirs, files, names, creates, again=min(1000, names), project=(4, 4))
-        if layers > MANY_LAYERS:
-            return Sizes(dirs=20, files=20_000, names=5_000)
+            dirs, files, creates, more_files = self.args.sizes
+            return Sizes(dirs, files, files, creates, dirs, more_files, again=min(1000, files), project=(4, 4))
         if self.args.quick:
-            return Sizes(files=20_000, names=1_000, creates=1_000, again=1_000, project=(4, 4))
+            return Sizes(names=1_000, creates=1_000, more_dirs=2, more_files=2_000, project=(4, 4))
+        if layers > MANY_LAYERS:
+            return Sizes(dirs=20, more_dirs=20, more_files=20_000)
         return Sizes()
 
     def make_stacks(self):
@@ -78,14 +77,13 @@ class Bench:
             for count in layers:
                 if kind == "every" or (kind == "thin" and count > 1) or count == REAL_LAYERS:
                     self.make_stack(kind, count)
-        self.find_dirs = 5 if self.args.quick else self.stacks[0].sizes.dirs
 
     def make_stack(self, kind, count):
         folder = os.path.join(self.work, f"{kind}-{count}")
         sizes = self.sizes(count)
         stack = (RealStack(count, sizes, folder, self.args.backing) if kind == "real" else
                  Stack(kind, count, sizes, folder, self.args.backing))
-        self.progress.say(f"making {stack.name}: {sizes.dirs} directories, {sizes.files} files")
+        self.progress.say(f"making {stack.name}: {sizes.all_dirs()} directories, {sizes.all_files()} files")
         self.stacks.append(stack)
         os.mkdir(folder)
         stack.make()
@@ -127,7 +125,7 @@ class Bench:
         return next((stack for stack in self.stacks if stack.layers == 10), self.stacks[0])
 
     def go_one(self, number, key, workload, stack, contender, cold):
-        self.progress.say(f"round {number + 1}: {key} {stack.name} {contender.key}", passing=True)
+        begin = self.progress.seconds()
 
         def record(row, state, clients, sample):
             self.results.add(stack, contender, row, state, clients, sample)
@@ -137,6 +135,8 @@ class Bench:
                 workload.run(run)
         except (OSError, ClientFailed) as error:
             self.results.fail(f"{key}, {stack.name}, {contender.key}: {error}")
+        self.progress.say(f"round {number + 1}: {key} {stack.name} {contender.key} {self.progress.seconds() - begin:.2f} s",
+                          passing=not self.args.verbose)
 
     def clean(self):
         for stack in self.stacks:

@@ -1,6 +1,7 @@
 """The trees that are measured: layers on a filesystem of their own, and beside them the same tree flat.
 
-Names are the same in each kind: directories d000, d001, ...; in each of them files f00000, f00001, ...
+Names are the same in each kind: directories d000, d001, ... for single names, e000, e001, ... with more files for
+what walks trees; in each of them files f00000, f00001, ...
 """
 import os
 import shutil
@@ -17,9 +18,19 @@ CONTENT = b"0123456789abcde\n" * 256
 
 
 class Sizes:
-    def __init__(self, dirs=100, files=100_000, names=5_000, creates=3_000, again=1_000, project=(40, 25)):
+    """`files` in `dirs` directories d..., of which `names` are asked for; `more_files` in `more_dirs` directories
+    e...; a project of so many C files and headers."""
+
+    def __init__(self, dirs=100, files=5_000, names=5_000, creates=3_000, more_dirs=100, more_files=100_000,
+                 again=1_000, project=(40, 25)):
         self.dirs, self.files, self.names, self.creates, self.again = dirs, files, names, creates, again
-        self.project = project  # C files, headers
+        self.more_dirs, self.more_files, self.project = more_dirs, more_files, project
+
+    def all_dirs(self):
+        return self.dirs + self.more_dirs + 4
+
+    def all_files(self):
+        return self.files + self.more_files + sum(self.project) + 500
 
 
 class Stack:
@@ -28,14 +39,14 @@ class Stack:
     def __init__(self, kind, layers, sizes, folder, backing_kind):
         self.kind, self.layers, self.sizes = kind, layers, sizes
         self.folder = folder
-        per_dir = layers * (1 if kind == "every" else 0) + 1
-        self.backing = Backing(backing_kind, folder, mebibytes=1024 + sizes.dirs * per_dir // 200 + 2 * sizes.files // 100,
-                               inodes=50_000 + 3 * sizes.files + int(1.5 * sizes.dirs * per_dir) + 8 * layers)
+        made_dirs = sizes.all_dirs() * (layers + 1 if kind == "every" else 2) + 3 * layers
+        self.backing = Backing(backing_kind, folder, mebibytes=1024 + (made_dirs + 2 * sizes.all_files()) // 100,
+                               inodes=20_000 + 3 * sizes.all_files() + 20 * layers + made_dirs * 5 // 4)
         self.top = os.path.join(self.backing.point, "l")
         self.flat = os.path.join(self.backing.point, "flat")
         self.lowers = [str(i) for i in range(layers)]
         self.dirs = [f"d{i:03}" for i in range(sizes.dirs)]
-        self.in_dir = sizes.files // sizes.dirs
+        self.more_dirs = [f"e{i:03}" for i in range(sizes.more_dirs)]
 
     @property
     def name(self):
@@ -45,7 +56,8 @@ class Stack:
         return [os.path.join(self.top, lower) for lower in self.lowers]
 
     def files_in(self, folder):
-        return [f"{folder}/f{i:05}" for i in range(self.in_dir)]
+        each = self.sizes.files // self.sizes.dirs if folder[0] == "d" else self.sizes.more_files // self.sizes.more_dirs
+        return [f"{folder}/f{i:05}" for i in range(each)]
 
     def spread(self, count):
         """`count` names of files, as many from each directory, in an order that jumps between directories and
@@ -61,12 +73,12 @@ class Stack:
         """Files that have content."""
         return self.spread(READ_FILES)
 
-    def roots(self, most):
+    def roots(self):
         """What find and du walk."""
-        return self.dirs[:most]
+        return self.more_dirs
 
     def tar_roots(self):
-        return self.dirs[:10]
+        return self.more_dirs[:10]
 
     def absent(self, count, mark):
         """Names that nobody has asked for yet, if `mark` is new."""
@@ -103,15 +115,16 @@ class Stack:
 
 def fill(stack, layer_of):
     with_content = set(stack.readable())
-    for number, folder in enumerate(stack.dirs):
-        for i in range(stack.in_dir):
-            name = f"{folder}/f{i:05}"
-            stack.put(layer_of(number * stack.in_dir + i), name, CONTENT if name in with_content else b"")
+    number = 0
+    for folder in stack.dirs + stack.more_dirs:
+        for name in stack.files_in(folder):
+            stack.put(layer_of(number), name, CONTENT if name in with_content else b"")
+            number += 1
 
 
 def make_every(stack):
     """Every directory in every layer; each file in one, so that a directory's files come from all of them."""
-    stack.make_dirs(range(stack.layers), stack.dirs)
+    stack.make_dirs(range(stack.layers), stack.dirs + stack.more_dirs)
     # A step that is prime to any number of layers used here: neighbours lie far apart.
     fill(stack, lambda number: number * 7919 % stack.layers)
     add_project(stack, lambda number: number * 7919 % stack.layers)
@@ -119,16 +132,18 @@ def make_every(stack):
 
 def make_thin(stack):
     """A base image under many thin layers: all directories and files at the bottom, and each layer above has
-    ten files in one or two directories, one of which hides the base's."""
+    ten files in one directory, one of which hides the base's."""
     bottom = stack.layers - 1
-    stack.make_dirs([bottom], stack.dirs)
+    stack.make_dirs([bottom], stack.dirs + stack.more_dirs)
     fill(stack, lambda number: bottom)
     for layer in range(bottom):
-        folder = stack.dirs[layer * 31 % len(stack.dirs)]
+        dirs = stack.dirs if layer % 2 else stack.more_dirs
+        folder = dirs[layer * 31 % len(dirs)]
         stack.make_dirs([layer], [folder])
         for i in range(9):
             stack.put(layer, f"{folder}/t{layer:05}-{i}")
-        hidden = f"{folder}/f{layer * 17 % stack.in_dir:05}"
+        files = stack.files_in(folder)
+        hidden = files[layer * 17 % len(files)]
         place = os.path.join(stack.top, stack.lowers[layer], hidden)
         if not os.path.exists(place):
             os.mknod(place, 0o100644)
@@ -203,7 +218,7 @@ class RealStack(Stack):
         with os.scandir(os.path.join(self.flat, folder)) as entries:
             return sorted(f"{folder}/{entry.name}" for entry in entries if entry.is_file(follow_symlinks=False))
 
-    def roots(self, most):
+    def roots(self):
         return ["usr", "etc", "var"]
 
     def tar_roots(self):

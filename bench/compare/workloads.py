@@ -46,7 +46,7 @@ def listing(run):
 
 
 def find(run):
-    roots = run.stack.roots(run.bench.find_dirs)
+    roots = run.stack.roots()
     whole = run.program("find -ls", "first", ["find", *roots, "-ls"], per_line=True, limit=run.bench.find_limit)
     if whole and not run.cold:
         run.program("find -ls", "again", ["find", *roots, "-ls"], per_line=True, limit=run.bench.find_limit)
@@ -69,7 +69,7 @@ def copy_up(run):
 
 def trees(run):
     """tar and du each visit all for the first time: the mount's names are forgotten in between."""
-    roots = run.stack.roots(run.bench.find_dirs)
+    roots = run.stack.roots()
     run.program("du", "first", ["du", "-s", *roots])
     run.forget_and_renew()
     run.program("tar", "dropped", ["sh", "-c", f"tar cf - {' '.join(run.stack.tar_roots())} project | cat >/dev/null"])

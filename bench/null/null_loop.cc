@@ -47,8 +47,8 @@ class Loop {
       return Reply(header, wire::AttrOut{kTtlSeconds, 0, 0, EntryOf(header.nodeid).attr});
     if (op == wire::kOpen || op == wire::kOpenDir) return Reply(header, opened);
     if (op == wire::kCreate) return Reply(header, wire::CreateOut{EntryOf(kMadeNode), opened});
-    if (op == wire::kReadDir) return ReplySlice(header, body, plain_, plain_.size() / kListed);
-    if (op == wire::kReadDirPlus) return ReplySlice(header, body, plus_, plus_.size() / kListed);
+    if (op == wire::kReadDir) return ReplySlice(header, body, plain_, plain_.size() / kListedLarge);
+    if (op == wire::kReadDirPlus) return ReplySlice(header, body, plus_, plus_.size() / kListedLarge);
     if (op == wire::kStatFs) return Reply(header, wire::StatFsOut{});
     const bool done = op == wire::kRelease || op == wire::kReleaseDir || op == wire::kUnlink;
     Send(header, done ? 0 : op == wire::kGetXattr ? -ENODATA : -ENOSYS, nullptr, 0);
@@ -60,8 +60,8 @@ class Loop {
   void ReplySlice(const wire::InHeader& header, const char* body, const std::string& list, size_t stride) {
     wire::ReadIn args;
     std::memcpy(&args, body, sizeof args);
-    const size_t at = std::min<size_t>(args.offset, kListed);
-    Send(header, 0, list.data() + at * stride, std::min(args.size / stride, kListed - at) * stride);
+    const size_t end = ListedIn(header.nodeid), at = std::min<size_t>(args.offset, end);
+    Send(header, 0, list.data() + at * stride, std::min(args.size / stride, end - at) * stride);
   }
   void Send(const wire::InHeader& header, int error, const void* body, size_t size) {
     wire::OutHeader out{static_cast<uint32_t>(sizeof out + size), error, header.unique};

@@ -24,7 +24,7 @@ inline wire::EntryOut EntryOf(uint64_t node) {
 template <typename Record>
 std::string Pack(Record record, wire::Dirent& dirent) {
   std::string packed;
-  for (uint64_t i = 0; i < kListed; ++i) {
+  for (uint64_t i = 0; i < kListedLarge; ++i) {
     dirent = {kFileNode, i + 1, kListedNameSize, 8 /* DT_REG */};
     packed.append(reinterpret_cast<const char*>(&record), sizeof record);
     packed += ListedName(static_cast<int>(i));

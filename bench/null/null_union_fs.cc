@@ -42,7 +42,7 @@ Opened OpenedFile() {
 const std::vector<std::string>& Listed() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> made;
-    for (int i = 0; i < bench::kListed; ++i) made.push_back(bench::ListedName(i));
+    for (int i = 0; i < static_cast<int>(bench::kListedLarge); ++i) made.push_back(bench::ListedName(i));
     return made;
   }();
   return names;
@@ -99,13 +99,13 @@ Result<Opened> UnionFs::OpenDir(const Caller&, NodeId, uint32_t) {
   opened.keep_cache = opened.cache_dir = true;
   return opened;
 }
-Status UnionFs::ReadDir(NodeId, Handle, Cookie from, const DirSink& sink) {
-  for (Cookie at = from; at < bench::kListed && sink(Listed(at)); ++at) {
+Status UnionFs::ReadDir(NodeId node, Handle, Cookie from, const DirSink& sink) {
+  for (Cookie at = from; at < bench::ListedIn(node) && sink(Listed(at)); ++at) {
   }
   return OkStatus();
 }
-Status UnionFs::ReadDirPlus(const Caller&, NodeId, Handle, Cookie from, const DirPlusSink& sink) {
-  for (Cookie at = from; at < bench::kListed && sink(Listed(at), EntryOf(bench::kFileNode)); ++at) {
+Status UnionFs::ReadDirPlus(const Caller&, NodeId node, Handle, Cookie from, const DirPlusSink& sink) {
+  for (Cookie at = from; at < bench::ListedIn(node) && sink(Listed(at), EntryOf(bench::kFileNode)); ++at) {
   }
   return OkStatus();
 }

@@ -28,7 +28,7 @@ class BenchSmoke(unittest.TestCase):
     def setUpClass(cls):
         with tempfile.TemporaryDirectory(prefix="plyfs-smoke-") as folder:
             report, page = os.path.join(folder, "r.json"), os.path.join(folder, "r.html")
-            cls.done = bench("--layers", "1,3", "--stack", "every,thin", "--rounds", "1", "--sizes", "4,80,40,20",
+            cls.done = bench("--layers", "1,3", "--stack", "every,thin", "--rounds", "1", "--sizes", "4,40,20,80",
                              "--backing", "tmpfs", "--work", folder, "--json", report, "--html", page)
             cls.left = sorted(set(os.listdir(folder)) - {"r.json", "r.html"})
             cls.report, cls.page = json.loads(read(report)), read(page)
@@ -57,8 +57,11 @@ class BenchSmoke(unittest.TestCase):
             self.assertGreater(row["ns_per_op"], 0)
         for row in self.rows(work="ls", state="first", stack="every"):
             if row["contender"] not in ("fuse_null", "null_loop"):
-                # 20 files, "." and ".." in each of 4 directories.
-                self.assertEqual([sample["entries"] for sample in row["samples"]], [88], row)
+                # 10 files, "." and ".." in each of 4 directories.
+                self.assertEqual([sample["entries"] for sample in row["samples"]], [48], row)
+        for row in self.rows(work="find -ls", state="first", stack="every"):
+            if row["contender"] not in ("fuse_null", "null_loop"):
+                self.assertEqual([sample["ops"] for sample in row["samples"]], [84], row)
 
     def test_every_request_is_counted(self):
         for name in ("fuse_null", "null_loop"):
