@@ -60,6 +60,9 @@ def arguments():
     parser.add_argument("--cpu", action="store_true",
                         help="compare processor time (client and daemon) in the place of elapsed time: what can still be\n"
                              "compared where the machine is busy with other work; not what is judged")
+    parser.add_argument("--count", action="store_true",
+                        help="count the daemons' system calls (strace) in the place of measuring time: exact on a busy\n"
+                             "machine too")
     parser.add_argument("--verbose", action="store_true", help="a line for each mount that is measured")
     parser.add_argument("--json", metavar="FILE", help="write every sample")
     parser.add_argument("--html", metavar="FILE", help="write a page with plots")
@@ -73,7 +76,7 @@ def main():
     if why := schedule.impossible():
         print(f"bench: {why}", file=sys.stderr)
         return 1
-    results = Results(" ".join(["tools/dev bench", *sys.argv[1:]]), ROOT, args.cpu)
+    results = Results(" ".join(["tools/dev bench", *sys.argv[1:]]), ROOT, args.cpu, args.count)
     bench = schedule.Bench(args, results)
     try:
         bench.go()

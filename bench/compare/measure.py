@@ -5,6 +5,7 @@ import subprocess
 
 import host
 from backing import forget_dentries
+from calls import Counter
 
 
 class ClientFailed(Exception):
@@ -61,20 +62,30 @@ class Run:
 
     def loop(self, row, state, command, names, clients=1, passes=1):
         """The number of operations done; fewer than asked for when the limit cut it short."""
-        before = host.Usage(self.contender.pid)
-        got = self.client(command, names, threads=clients, passes=passes, limit=self.bench.limit)
-        self.record(row, "cold" if self.cold else state, clients, {**got, **self.usage_since(before)})
+        got = self.watched(lambda: self.client(command, names, threads=clients, passes=passes, limit=self.bench.limit))
+        self.record(row, "cold" if self.cold else state, clients, got)
         return got["ops"]
 
     def program(self, row, state, words, per_line=False, limit=None):
         """Whether it ran to its end.  One operation is one run, or one line of its output."""
-        before = host.Usage(self.contender.pid)
-        got = self.call(["--dir", self.point, "--limit", str(limit or 10 * self.bench.limit), "run", "--", *words])
+        got = self.watched(lambda: self.call(["--dir", self.point, "--limit", str(limit or 10 * self.bench.limit),
+                                              "run", "--", *words]))
         if not per_line:
             got["ops"] = 1
         if per_line or not got["cut"]:
-            self.record(row, "cold" if self.cold else state, 1, {**got, **self.usage_since(before)})
+            self.record(row, "cold" if self.cold else state, 1, got)
         return not got["cut"]
+
+    def watched(self, work):
+        """What `work` gives and what the daemon used for it."""
+        pid = self.contender.pid
+        counter = Counter(pid, self.stack.folder) if self.bench.count and pid else None
+        before = host.Usage(pid)
+        got = work()
+        got.update(self.usage_since(before))
+        if counter:
+            got["calls"] = counter.stop()
+        return got
 
     def usage_since(self, before):
         now = host.Usage(self.contender.pid)

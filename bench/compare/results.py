@@ -19,12 +19,15 @@ class Figure:
         self.cut = any(sample["cut"] for sample in samples)
         self.cpu_ns = statistics.median(sample["cpu_ns"] / sample["ops"] for sample in samples)
         self.requests = statistics.median(sample["requests"] / sample["ops"] for sample in samples)
+        self.calls = {}  # system call -> count an operation, where they were counted
+        for name in {name for sample in samples for name in sample.get("calls", {})}:
+            self.calls[name] = statistics.median(sample["calls"].get(name, 0) / sample["ops"] for sample in samples)
         self.rss_anon_kib = max(sample["rss_anon_kib"] for sample in samples)
 
 
 class Results:
-    def __init__(self, command, root, cpu=False):
-        self.cpu = cpu
+    def __init__(self, command, root, cpu=False, count=False):
+        self.cpu, self.count = cpu, count
         self.facts = {"command": command, "commit": host.commit(root), "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
                       **host.facts()}
         self.samples = {}  # (kind, layers, row, state, clients) -> {contender: [sample]}

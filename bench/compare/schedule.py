@@ -48,6 +48,7 @@ class Bench:
         self.find_limit = args.limit or (3.0 if quick else 200.0)
         self.rounds = args.rounds or (3 if quick else 5)
         self.budget = args.budget or (QUICK_BUDGET if quick else None)
+        self.count = args.count
         self.client = os.path.join(args.programs, "bench_client")
         self.work = tempfile.mkdtemp(prefix="plyfs-bench-", dir=args.work)
         self.point = os.path.join(self.work, "m")
@@ -57,6 +58,8 @@ class Bench:
                           if key in (args.workload or ([k for k, w in WORKLOADS.items() if w.quick] if quick
                                                        else list(WORKLOADS)))}
         self.contenders = contenders.all_of(args.plyfs, args.programs)
+        if args.count:
+            self.contenders = [one for one in self.contenders if one.program]
         if args.contender:
             self.contenders = [one for one in self.contenders if one.key in args.contender]
 

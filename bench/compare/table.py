@@ -73,6 +73,25 @@ def daemons(results, kind):
             yield from ("  " + text for text in grid(lines, head))
 
 
+TRANSPORT = ("read", "write", "writev", "readv")
+
+
+def counts(results, kind):
+    """System calls and requests an operation, by layers: what is known is to cost the same everywhere."""
+    for row in results.rows():
+        lines = []
+        for contender in results.daemons:
+            for layers in results.layers(kind):
+                if figure := results.figure(kind, layers, row[0], row[1], contender, row[2]):
+                    others = sorted(((count, name) for name, count in figure.calls.items() if name not in TRANSPORT),
+                                    reverse=True)
+                    top = ", ".join(f"{name} {count:.2f}" for count, name in others[:6] if count >= 0.005)
+                    lines.append([contender, str(layers), f"{figure.requests:.2f}", f"{sum(figure.calls.values()):.2f}", top])
+        if lines and row[0] != "mount":
+            yield f"\n{work_name(*row)}"
+            yield from ("  " + text for text in grid(lines, ["", "layers", "requests", "calls", "of them, without the requests'"]))
+
+
 def judged(results):
     lines = judged_table(results)
     rows = []
@@ -94,6 +113,16 @@ def growth(results):
         yield from grid(rows, ["", "", "layers", "times", ""])
 
 
+def show_counts(results, rule):
+    print("Requests answered and system calls made by the daemon, an operation, counted by strace.  No times: strace is slow.")
+    for kind in results.kinds():
+        print(f"{rule}\nStack `{kind}`")
+        for line in counts(results, kind):
+            print(line)
+    for note in results.notes:
+        print(note)
+
+
 def show(results):
     facts = results.facts
     rule = "=" * min(100, shutil.get_terminal_size().columns)
@@ -105,6 +134,9 @@ def show(results):
               "are not to be quoted.")
     if results.cpu:
         print("PROCESSOR TIME of client and daemon together, not elapsed time: not what is judged.")
+    if results.count:
+        show_counts(results, rule)
+        return
     print("Median (least..most) of an operation; xN: operations a second as a multiple of kernel overlayfs's; "
           "!: plyfs is slower\nthan it; ~: stopped at the limit, the rate is of the part that was done.")
     for kind in results.kinds():
