@@ -29,14 +29,23 @@ function(plyfs_room name)
   endif()
 endfunction()
 
-# plyfs_gtest(NAME SOURCES file... LINKS target...): a GoogleTest program registered with CTest as one test.
+# Every test program that does not mount: what tools/dev test --quick builds.
+add_custom_target(quick_tests)
+
+# plyfs_gtest(NAME SOURCES file... LINKS target... [MOUNTS]): a GoogleTest program registered with CTest as one
+# test.  MOUNTS: it needs real mounts.
 function(plyfs_gtest name)
-  cmake_parse_arguments(T "" "" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(T "MOUNTS" "" "SOURCES;LINKS" ${ARGN})
   find_package(GTest REQUIRED)
   add_executable(${name} ${T_SOURCES})
   target_link_libraries(${name} PRIVATE ${T_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   add_test(NAME ${name} COMMAND ${name})
+  if(T_MOUNTS)
+    set_tests_properties(${name} PROPERTIES LABELS mount RUN_SERIAL ON)
+  else()
+    add_dependencies(quick_tests ${name})
+  endif()
 endfunction()
 
 # The heaviest headers of the standard library and abseil, compiled once: halves the time of most files.

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "engine/io/fault.h"
+#include "engine/io/privilege_for_test.h"
 #include "engine/io/sys_dir.h"
 #include "engine/io/sys_stat.h"
 #include "engine/io/temp_dir_for_test.h"
@@ -22,7 +23,7 @@ void OnOwnThread(F body) {
 class CredsTest : public OnEachFs {
  protected:
   void SetUp() override {
-    if (!HasCapability(CAP_SETUID) || !HasCapability(CAP_SETPCAP)) GTEST_SKIP() << "needs root";
+    if (!FullyPrivileged()) GTEST_SKIP() << "needs root";
   }
   std::pair<uid_t, gid_t> OwnerOfNew(const char* name) {
     EXPECT_TRUE(MkdirAt(dir_.fd(), name, 0777).ok());

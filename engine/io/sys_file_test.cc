@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "engine/io/fault.h"
+#include "engine/io/privilege_for_test.h"
 #include "engine/io/sys_limits.h"
 #include "engine/io/sys_stat.h"
 #include "engine/io/temp_dir_for_test.h"
@@ -74,6 +75,7 @@ TEST_P(FileTest, CloneIsDoneOrRefusedAsACopyCanTell) {
 }
 
 TEST_P(FileTest, ImmutableFlagByBothCalls) {
+  if (!FullyPrivileged()) GTEST_SKIP() << "needs root";
   UniqueFd file = dir_.Write("f", "");
   auto flags = GetFlags(file.get());
   if (flags.error() == ENOTTY) GTEST_SKIP() << "no inode flags here";

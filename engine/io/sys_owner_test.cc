@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "engine/io/fault.h"
+#include "engine/io/privilege_for_test.h"
 #include "engine/io/sys_dir.h"
 #include "engine/io/sys_stat.h"
 #include "engine/io/temp_dir_for_test.h"
@@ -14,6 +15,7 @@ using OwnerTest = OnEachFs;
 PLYFS_ON_EACH_FS(OwnerTest);
 
 TEST_P(OwnerTest, ChownOfFileAndSymlinkByPathDescriptor) {
+  if (!FullyPrivileged()) GTEST_SKIP() << "needs root";
   dir_.Write("f", "");
   ASSERT_TRUE(SymlinkAt("f", dir_.fd(), "l").ok());
   UniqueFd link = dir_.Open("l", O_PATH);

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "engine/io/fault.h"
+#include "engine/io/privilege_for_test.h"
 #include "engine/io/sys_dir.h"
 #include "engine/io/temp_dir_for_test.h"
 
@@ -28,6 +29,9 @@ std::set<std::string> Names(const std::string& list) {
 // On each filesystem, on this kernel and as on one without the calls by directory and name.
 class XattrTest : public ::testing::TestWithParam<std::tuple<const char*, const char*>> {
  protected:
+  void SetUp() override {
+    if (!FullyPrivileged()) GTEST_SKIP() << "trusted.* needs root";
+  }
   TempDir dir_{std::get<0>(GetParam())};
   std::unique_ptr<FaultPlan> plan_ = *FaultPlan::Parse(std::get<1>(GetParam()));
   ScopedFaults faults_{plan_.get()};

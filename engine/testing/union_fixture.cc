@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <fstream>
 
+#include "engine/io/privilege_for_test.h"
+
 namespace plyfs {
 namespace {
 
@@ -61,7 +63,7 @@ std::string Describe(const std::string& path) {
 }  // namespace
 
 void UnionFixture::SetUp() {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  if (!FullyPrivileged()) GTEST_SKIP() << "needs root";
   std::string dir = base_ + "/plyfs_union_XXXXXX";
   ASSERT_NE(::mkdtemp(dir.data()), nullptr);
   root_ = dir;

@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "engine/io/privilege_for_test.h"
+
 namespace plyfs {
 namespace {
 
@@ -19,7 +21,7 @@ namespace fs = std::filesystem;
 class UnionFsTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    if (!FullyPrivileged()) GTEST_SKIP() << "needs root";
     char dir[] = "/tmp/plyfs_union_fs_XXXXXX";
     root_ = ::mkdtemp(dir);
     for (const char* d : {"a", "b", "u", "w"}) fs::create_directories(root_ / d);

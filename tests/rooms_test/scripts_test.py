@@ -71,6 +71,48 @@ class CountTest(unittest.TestCase):
         self.expect("", "notrun", "passed 0, failed 0, skipped 1")
 
 
+CTEST = """
+add_test(plain "/bin/true")
+add_test(skips "/bin/sh" "-c" "exit 77")
+set_tests_properties(skips PROPERTIES SKIP_RETURN_CODE 77)
+add_test(mounts "/bin/true")
+set_tests_properties(mounts PROPERTIES LABELS mount)
+"""
+
+
+class VerdictTest(unittest.TestCase):
+    """The last line of tools/dev test, and its status."""
+
+    def expect(self, options, status, last_line):
+        with tempfile.TemporaryDirectory() as build:
+            with open(os.path.join(build, "CTestTestfile.cmake"), "w", encoding="utf-8") as file:
+                file.write(CTEST)
+            done = subprocess.run([sys.executable, os.path.join(ROOT, "tools/dev_ctest"), "--build", build, *options],
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.assertEqual((done.stdout.splitlines()[-1], done.returncode), (last_line, status))
+
+    def test_where_everything_can_be_tested_a_skip_is_a_failure(self):
+        self.expect([], 1, "passed 2, failed 0, skipped 1")
+        self.expect(["--also", "lint=/bin/true"], 1, "passed 3, failed 0, skipped 1")
+
+    def test_elsewhere_the_last_line_says_what_was_not_tested(self):
+        self.expect(["--not-here", "not root"], 0, "passed 1, failed 0, skipped 1; not tested: real mounts (not root)")
+
+    def test_sanitizer_reports(self):
+        with tempfile.TemporaryDirectory() as reports:
+            options = ["--quick", "--reports", reports]
+            untested = "; not tested: tests that mount (--quick)"
+            skip = ["--not-here", "not root"]
+            self.expect(options + skip, 0, f"passed 2, failed 0, skipped 1{untested}, real mounts (not root)")
+            with open(os.path.join(reports, "report.17"), "w", encoding="utf-8") as file:
+                file.write("WARNING: ThreadSanitizer: data race\n")
+            self.expect(options, 1, f"passed 1, failed 1, skipped 1{untested}")
+
+    def test_quick(self):
+        self.expect(["--quick", "--not-here", "no /dev/fuse", "--also", "lint=/bin/false"], 1,
+                    "passed 1, failed 1, skipped 1; not tested: tests that mount (--quick), real mounts (no /dev/fuse)")
+
+
 SEMANTICS = """
 - **L1** one
 - **L2** two
