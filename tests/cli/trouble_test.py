@@ -71,19 +71,20 @@ class Hangs(Trouble):
         pid = self.daemon()
         os.stat(self.path("m/d"))
         os.kill(below, signal.SIGSTOP)
-        try:
-            with subprocess.Popen(["cat", self.path("m/d/slow")], stdout=subprocess.PIPE, text=True) as client:
-                what = f'LOOKUP "/d/slow" at lowerdir={self.dir}/m2 from pid {client.pid}'
-                self.await_lines("slow request: " + what)
+        with subprocess.Popen(["cat", self.path("m/d/slow")], stdout=subprocess.PIPE, text=True) as client:
+            try:
+                # LOOKUP, or OPEN if the stop came a request late.
+                what = f'"/d/slow" at lowerdir={self.dir}/m2 from pid {client.pid}, for'
+                self.assertIn("slow request: ", self.await_lines(what)[0])
                 os.kill(pid, signal.SIGUSR1)
-                self.await_lines("in flight: " + what)
                 self.await_lines("1 requests in flight")
+                self.assertEqual([line.split(": ")[0].split("] ")[1] for line in self.lines(what)],
+                                 ["slow request", "in flight"])
                 time.sleep(1.5)  # the watch looks once a second: a second line would have come
                 self.assertEqual(len(self.lines("slow request:")), 1)
+            finally:
                 os.kill(below, signal.SIGCONT)
-                self.assertEqual(client.communicate(timeout=20)[0], "there at last")
-        finally:
-            os.kill(below, signal.SIGCONT)
+            self.assertEqual(client.communicate(timeout=20)[0], "there at last")
         os.kill(pid, signal.SIGUSR1)
         self.await_lines("0 requests in flight")
         self.umount()
