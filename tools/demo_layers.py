@@ -9,8 +9,9 @@ import re
 import shutil
 import subprocess
 
-# What the demo runs inside the merged tree, chosen first together with all that it depends on; the rest follows
-# by size, so that many fit.
+# What the demo cannot do without inside the merged tree, chosen first together with all that it depends on; then
+# what makes a system of it; the rest follows by size, so that many fit.
+NEEDED = {"base-files", "coreutils", "dash", "dpkg", "grep", "perl-base", "sed"}
 WANTED = {"bash", "coreutils", "dash", "dpkg", "perl-base", "python3"}
 LARGEST_PACKAGE_KB = 40_000
 TOTAL_KB = 500_000
@@ -47,9 +48,9 @@ def installed_packages():
     return packages
 
 
-def needed_by(packages, programs):
+def needed_by(packages, programs, essential=True):
     """Names of the essential packages, of `programs`, and of what they need to run."""
-    todo = [name for name, package in packages.items() if package.essential or name in programs]
+    todo = [name for name, package in packages.items() if (essential and package.essential) or name in programs]
     wanted = set()
     while todo:
         if (name := todo.pop()) not in wanted:
@@ -59,12 +60,17 @@ def needed_by(packages, programs):
     return wanted
 
 
+def fewest():
+    """How many layers the demo takes at least, the base layer included."""
+    return len(needed_by(installed_packages(), NEEDED, essential=False)) + 1
+
+
 def choose(limit):
     """(chosen, number of packages left out for their size): at most `limit`, the wanted ones first."""
     packages = installed_packages()
-    wanted = needed_by(packages, WANTED)
+    needed, wanted = needed_by(packages, NEEDED, essential=False), needed_by(packages, WANTED)
     chosen, total, too_big = [], 0, 0
-    for package in sorted(packages.values(), key=lambda p: (p.name not in wanted, p.size_kb, p.name)):
+    for package in sorted(packages.values(), key=lambda p: (p.name not in needed, p.name not in wanted, p.size_kb, p.name)):
         if len(chosen) == limit:
             break
         if package.size_kb > LARGEST_PACKAGE_KB or total + package.size_kb > TOTAL_KB:
