@@ -126,6 +126,8 @@ class MergeFold {
 
   // No layer below can change anything.
   bool done() const { return done_; }
+  // What is on top is a metacopy file, and its data lies further down.
+  bool wants_data() const { return metacopy_ && !done_; }
   // A whiteout was met, or a directory that is opaque itself.
   bool opaque() const { return opaque_; }
 

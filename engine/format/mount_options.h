@@ -51,7 +51,6 @@ struct ServeWish {
   bool posix_acl = true;
   bool debug = false;
   uint32_t max_write = 0;     // bytes, 0: not given
-  uint64_t memory_bytes = 0;  // 0: not given
   TransportChoice transport = TransportChoice::kAuto;
   std::vector<IdMapRange> uid_map, gid_map;
   int64_t squash_uid = -1, squash_gid = -1;  // -1: no

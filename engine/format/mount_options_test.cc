@@ -198,7 +198,7 @@ TEST_F(MountOptions, WordsWithoutEffectAreQuiet) {
   EXPECT_THAT(o.warnings, IsEmpty());
   EXPECT_THAT(o.notes, IsEmpty());
   EXPECT_EQ(o.mount.selinux_context, "u:r:t:s0:c1,c2");
-  EXPECT_EQ(o.serve.memory_bytes, uint64_t{1} << 30);
+  EXPECT_EQ(o.stack.memory_bytes, uint64_t{1} << 30);
   EXPECT_TRUE(o.mount.auto_unmount);
 }
 

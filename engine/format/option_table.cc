@@ -110,8 +110,14 @@ bool SetTimeout(OptionDraft& d, std::string_view value) {
 bool SetMemory(OptionDraft& d, std::string_view value) {
   std::optional<uint64_t> bytes = ParseSize(value);
   if (!bytes || *bytes == 0) return d.Fail("not a size");
-  d.out.serve.memory_bytes = *bytes;
+  d.out.stack.memory_bytes = *bytes;
   return true;
+}
+
+bool SetMergeIndex(OptionDraft& d, std::string_view value) {
+  return Choose<MergeIndex>(value,
+                            {{"auto", MergeIndex::kAuto}, {"on", MergeIndex::kOn}, {"off", MergeIndex::kOff}},
+                            &d.out.stack.merge_index);
 }
 
 bool SetTransport(OptionDraft& d, std::string_view value) {
@@ -193,6 +199,7 @@ constexpr OptionRule kRules[] = {
     // How it is served.
     {"threads", kValue, "write a number from 1 to 1024", DO(SetNumber(v, 1, 1024, &d.out.serve.threads))},
     {"threaded", kSwitch, "write 0 or 1", NOTE(d.threaded = IsOn(v))},
+    {"merge_index", kValue, "", SetMergeIndex},
     {"memory", kValue, "write bytes, or as in memory=512M", SetMemory},
     {"transport", kValue, "write auto, read or uring", SetTransport},
     {"io_uring", kValue, "write on or off", DO(OnOff(v, &d.out.stack.use_io_uring))},

@@ -17,6 +17,9 @@ enum class FsyncPolicy { kAuto, kStrict, kVolatile };  // C14
 enum class UuidMode { kAuto, kOn, kNull, kOff };       // M27
 enum class XinoMode { kOff, kAuto, kOn };              // S3; numbers are always stable and unique (S4)
 enum class LowerMode { kWatch, kFrozen };              // U2
+// Whether a name is looked up in its directory's merged listing: once that pays, from the first name on, or
+// never.
+enum class MergeIndex { kAuto, kOn, kOff };
 
 struct StackConfig {
   std::string upperdir;                // empty: a read-only mount
@@ -40,6 +43,8 @@ struct StackConfig {
   bool noxattrs = false;      // xattr calls answered EOPNOTSUPP
   bool static_nlink = false;  // directories always show 1 link
   bool use_io_uring = true;
+  MergeIndex merge_index = MergeIndex::kAuto;
+  uint64_t memory_bytes = uint64_t{512} << 20;  // for merged listings
 
   bool has_upper() const { return !upperdir.empty(); }
   bool writable() const { return has_upper() && !read_only; }

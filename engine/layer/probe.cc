@@ -49,11 +49,12 @@ ProbeOutcome OutcomeOf(Result<UniqueFd> opened) {
 
 class Prober {
  public:
-  Prober(const ProbeContext& context, Name name) : context_(context), fold_(context.rules, name.bytes()) {}
+  Prober(const ProbeContext& context, Name name, const Lowers& lowers)
+      : context_(context), name_(name), lowers_(lowers), fold_(context.rules, name.bytes()) {}
 
-  Status AskUpper(int upper_dir, bool last) {
+  Status AskUpper(int upper_dir) {
     AskedLayer::Note(kUpper);
-    PLY_CHECK(fold_.BeginLayer(kUpper, last));
+    PLY_CHECK(fold_.BeginLayer(kUpper, lowers_.lowest == kUpper));
     std::string component(fold_.component());
     PLY_TRY(Examined e,
             Examine(context_, fold_, OutcomeOf(sys::OpenBeneath(upper_dir, component.c_str(), O_PATH))));
@@ -68,17 +69,23 @@ class Prober {
     return OkStatus();
   }
 
-  // Goes through `members` and, once a redirect is absolute, through all layers below.
-  Status AskLowers(const std::vector<LowerMember>& members) {
+  // Goes through the members and, once a redirect is absolute, through all layers below.
+  Status AskLowers() {
+    std::vector<LowerMember> more;
+    const std::vector<LowerMember>* members = &lowers_.members;
+    bool narrowed = lowers_.rest != nullptr;
     size_t i = 0;
-    while (!fold_.done() && !fold_.absolute() && i < members.size()) {
-      PLY_TRY(i, AskMembers(members, i));
+    while (!fold_.done() && !fold_.absolute()) {
+      if (narrowed && LeadsElsewhere(i == members->size())) {
+        more = lowers_.rest(next_);
+        members = &more;
+        narrowed = false;
+        i = 0;
+      }
+      if (i == members->size()) return OkStatus();
+      PLY_TRY(i, AskMembers(*members, i));
     }
-    if (fold_.done() || !fold_.absolute()) return OkStatus();
-    LayerId from = i == 0 ? 0 : members[i - 1].layer + 1;
-    for (LayerId id = from; !fold_.done() && id < context_.stack.lower_count(); ++id) {
-      PLY_CHECK(AskFromRoot(id, id + 1 == context_.stack.lower_count()));
-    }
+    while (!fold_.done() && next_ < context_.stack.lower_count()) PLY_CHECK(AskFromRoot(next_));
     return OkStatus();
   }
 
@@ -90,11 +97,23 @@ class Prober {
   }
 
  private:
+  // Who holds the name itself says nothing of who holds what a redirect calls it, or its data.
+  bool LeadsElsewhere(bool all_asked) const {
+    return fold_.path() != name_.bytes() || (all_asked && fold_.wants_data());
+  }
+
   // Asks the members from `first` on for the present component, until the answer is settled or a redirect
   // changes it for those below.  Gives the first member not asked.
   Result<size_t> AskMembers(const std::vector<LowerMember>& members, size_t first) {
     // Not absolute, so the whole path is one name.
     const std::string component(fold_.path());
+    if (first + 1 == members.size()) {
+      AskedLayer::Note(members[first].layer);
+      LowerPath path = members[first].path.Child(component);
+      ProbeOutcome outcome = OutcomeOf(context_.stack.lower(members[first].layer).OpenAt(path, O_PATH));
+      PLY_CHECK(TakeMember(members[first], path, std::move(outcome)));
+      return first + 1;
+    }
     std::vector<LowerPath> paths;
     std::deque<std::string> texts;  // addresses must last
     std::vector<Probe> probes;
@@ -115,15 +134,17 @@ class Prober {
       if (i < members.size()) AskedLayer::Note(members[i].layer);
       if (!batch.Next(&outcome)) break;
       const LowerPath& path = paths[outcome.index];
-      PLY_CHECK(TakeMember(members[i], path, std::move(outcome), i + 1 == members.size()));
+      PLY_CHECK(TakeMember(members[i], path, std::move(outcome)));
       outcome = ProbeOutcome{};
       ++i;
     }
     return i;
   }
 
-  Status TakeMember(const LowerMember& member, const LowerPath& path, ProbeOutcome outcome, bool last) {
-    PLY_CHECK(fold_.BeginLayer(member.layer, last));
+  Status TakeMember(const LowerMember& member, const LowerPath& path, ProbeOutcome outcome) {
+    next_ = member.layer + 1;
+    ++out_.asked;
+    PLY_CHECK(fold_.BeginLayer(member.layer, member.layer == lowers_.lowest));
     // Something is mounted on the name: the layer knows how to look beneath (M10).
     if (outcome.error == EXDEV) outcome = OutcomeOf(context_.stack.lower(member.layer).OpenAt(path, O_PATH));
     PLY_TRY(Examined e, Examine(context_, fold_, std::move(outcome)));
@@ -132,8 +153,10 @@ class Prober {
     return OkStatus();
   }
 
-  Status AskFromRoot(LayerId id, bool last) {
-    PLY_CHECK(fold_.BeginLayer(id, last));
+  Status AskFromRoot(LayerId id) {
+    next_ = id + 1;
+    ++out_.asked;
+    PLY_CHECK(fold_.BeginLayer(id, next_ == context_.stack.lower_count()));
     LowerPath path;
     for (;;) {
       path = path.Child(fold_.component());
@@ -168,17 +191,19 @@ class Prober {
   }
 
   const ProbeContext& context_;
+  const Name name_;
+  const Lowers& lowers_;
   MergeFold fold_;
+  LayerId next_ = 0;  // all above it have been asked, or need not be
   Probed out_;
 };
 
 }  // namespace
 
-Result<Probed> ProbeName(const ProbeContext& context, int upper_dir, const std::vector<LowerMember>& members,
-                         Name name) {
-  Prober prober(context, name);
-  if (upper_dir >= 0) PLY_CHECK(prober.AskUpper(upper_dir, members.empty()));
-  PLY_CHECK(prober.AskLowers(members));
+Result<Probed> ProbeName(const ProbeContext& context, int upper_dir, const Lowers& lowers, Name name) {
+  Prober prober(context, name, lowers);
+  if (upper_dir >= 0) PLY_CHECK(prober.AskUpper(upper_dir));
+  PLY_CHECK(prober.AskLowers());
   return prober.Finish();
 }
 

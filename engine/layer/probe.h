@@ -7,6 +7,7 @@
 
 #include <sys/stat.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,17 @@ struct LowerMember {
   LowerPath path;
 };
 
+// Where to look for a name of a directory in its lower layers.
+struct Lowers {
+  // Whom to ask, topmost first: all of the directory's members, or those among them that are known to hold
+  // the name.
+  std::vector<LowerMember> members;
+  LayerId lowest = kUpper;  // the directory's lowest member; kUpper: it has none
+  // Where `members` are not all: gives all from a layer down, for where a redirect or the data of a metacopy
+  // file leads to.
+  std::function<std::vector<LowerMember>(LayerId from)> rest;
+};
+
 struct Probed {
   MergedType type = MergedType::kAbsent;
   // The topmost object, as it lies in its layer.
@@ -40,6 +52,7 @@ struct Probed {
   // Directories: the lower members, topmost first, and the number of the topmost.
   std::vector<LowerMember> members;
   ObjectId first_member;
+  size_t asked = 0;  // lower layers
 };
 
 struct ProbeContext {
@@ -49,10 +62,9 @@ struct ProbeContext {
   RingPool* rings;  // null: none
 };
 
-// `upper_dir` is a descriptor of the parent directory in upper, or -1.  `members` are the parent's lower
-// members. Errors: those of the layers, and the rules' (EPERM, EINVAL, EACCES, EIO, EREMOTE).
-Result<Probed> ProbeName(const ProbeContext& context, int upper_dir, const std::vector<LowerMember>& members,
-                         Name name);
+// `upper_dir` is a descriptor of the parent directory in upper, or -1.  Errors: those of the layers, and the
+// rules' (EPERM, EINVAL, EACCES, EIO, EREMOTE).
+Result<Probed> ProbeName(const ProbeContext& context, int upper_dir, const Lowers& lowers, Name name);
 
 // Whether the first lower layer that holds `name` holds it positively ("lower+" of section 6;
 // fs/overlayfs/namei.c:ovl_lower_positive).

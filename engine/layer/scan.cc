@@ -11,18 +11,19 @@
 namespace plyfs {
 namespace {
 
-// Looks at the entry itself where its type does not settle what it is.  False: it vanished meanwhile.
+// Looks at the entry itself (its name ends with NUL) where its type does not settle what it is.  False: it
+// vanished meanwhile.
 Result<bool> Settle(int dir, bool xwhiteouts, const Records& records, ScannedEntry* entry) {
   bool look = entry->type == DT_UNKNOWN || entry->type == DT_CHR || (xwhiteouts && entry->type == DT_REG);
   if (!look) return true;
-  Result<struct statx> st = sys::Statx(dir, entry->name.c_str());
+  Result<struct statx> st = sys::Statx(dir, entry->name.data());
   if (st.error() == ENOENT) return false;
   if (!st.ok()) return st.status();
   entry->type = DirentTypeOf(st->stx_mode);
   entry->ino = st->stx_ino;
   entry->whiteout = IsWhiteoutDevice(st->stx_mode, st->stx_rdev_major, st->stx_rdev_minor);
   if (xwhiteouts && entry->type == DT_REG && st->stx_size == 0) {
-    Result<UniqueFd> fd = sys::OpenBeneath(dir, entry->name.c_str(), O_PATH);
+    Result<UniqueFd> fd = sys::OpenBeneath(dir, entry->name.data(), O_PATH);
     if (fd.error() == ENOENT) return false;
     if (!fd.ok()) return fd.status();
     PLY_TRY(auto record, records.Get(fd->get(), Record::kWhiteout));
@@ -33,26 +34,27 @@ Result<bool> Settle(int dir, bool xwhiteouts, const Records& records, ScannedEnt
 
 }  // namespace
 
-Result<std::vector<ScannedEntry>> ScanDirectory(int dir, const Records& records, XattrWhiteouts look) {
+Status ScanDirectory(int dir, const Records& records, XattrWhiteouts look,
+                     const std::function<Status(const ScannedEntry&)>& visit) {
   PLY_TRY(auto opaque, records.Get(dir, Record::kOpaque));
   bool xwhiteouts =
       look == XattrWhiteouts::kEverywhere || (opaque && ParseOpaque(*opaque) == Opaque::kHasXwhiteouts);
-  std::vector<ScannedEntry> entries;
   sys::DirReader reader(dir);
   while (true) {
     PLY_TRY(const sys::DirReader::Entry* raw, reader.Next());
-    if (!raw) return entries;
-    ScannedEntry entry{std::string(raw->name), raw->ino, raw->type, false};
+    if (!raw) return OkStatus();
+    ScannedEntry entry{raw->name, raw->ino, raw->type, false};
     PLY_TRY(bool there, Settle(dir, xwhiteouts, records, &entry));
-    if (there) entries.push_back(std::move(entry));
+    if (there) PLY_CHECK(visit(entry));
   }
 }
 
 Result<bool> HoldsOnlyWhiteouts(int dir, const Records& records) {
-  PLY_TRY(std::vector<ScannedEntry> entries, ScanDirectory(dir, records, XattrWhiteouts::kEverywhere));
-  for (const ScannedEntry& entry : entries) {
-    if (!entry.whiteout) return false;
-  }
+  Status scanned = ScanDirectory(dir, records, XattrWhiteouts::kEverywhere, [](const ScannedEntry& entry) {
+    return entry.whiteout ? OkStatus() : Status(Errno(ENOTEMPTY));
+  });
+  if (scanned.error() == ENOTEMPTY) return false;
+  if (!scanned.ok()) return scanned.status();
   return true;
 }
 

@@ -5,9 +5,8 @@
 #define PLYFS_ENGINE_LAYER_SCAN_H_
 
 #include <cstdint>
-#include <memory>
-#include <string>
-#include <vector>
+#include <functional>
+#include <string_view>
 
 #include "engine/base/result.h"
 #include "engine/layer/layer_stack.h"
@@ -17,18 +16,18 @@
 namespace plyfs {
 
 struct ScannedEntry {
-  std::string name;
-  uint64_t ino = 0;  // the layer's own number
-  uint8_t type = 0;  // DT_*, never DT_UNKNOWN (D12)
+  std::string_view name;  // valid while it is being visited
+  uint64_t ino = 0;       // the layer's own number
+  uint8_t type = 0;       // DT_*, never DT_UNKNOWN (D12)
   bool whiteout = false;
 };
 
-// The entries of one layer's directory but "." and "..", in the directory's order.  Device whiteouts are
-// marked in every directory (D9); xattr whiteouts where the directory has opaque=x (X5), or where asked.
-// `dir` must be readable (not O_PATH).
+// Visits the entries of one layer's directory but "." and "..", in the directory's order, until one answers
+// with an error, which is given back.  Device whiteouts are marked in every directory (D9); xattr whiteouts
+// where the directory has opaque=x (X5), or where asked.  `dir` must be readable (not O_PATH).
 enum class XattrWhiteouts { kWhereSaid, kEverywhere };
-Result<std::vector<ScannedEntry>> ScanDirectory(int dir, const Records& records,
-                                                XattrWhiteouts look = XattrWhiteouts::kWhereSaid);
+Status ScanDirectory(int dir, const Records& records, XattrWhiteouts look,
+                     const std::function<Status(const ScannedEntry&)>& visit);
 
 // Whether the directory holds nothing but whiteouts of either kind.
 Result<bool> HoldsOnlyWhiteouts(int dir, const Records& records);

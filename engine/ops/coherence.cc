@@ -74,7 +74,7 @@ bool Coherence::SameCopies(const InodeRef& dir) {
   lowers.top = now->first_member;
   if (same_upper && SameLowers(dir->lowers(), lowers)) return true;
   parts_.tree.dentries.Erase(name->parent->id(), Name::Trusted(name->name));
-  Result<InodeRef> looked_up = Resolve(parts_, name->parent, Name::Trusted(name->name));
+  Result<InodeRef> looked_up = Resolve(parts_, name->parent, Name::Trusted(name->name), Buying::kNever);
   // Another object there now: whoever holds this one keeps it as it is.
   return !looked_up.ok() || !(*looked_up == dir);
 }
@@ -220,7 +220,12 @@ void Coherence::Recheck(const Doubt& doubt) {
   InodeRef child = id != 0 ? parts_.tree.inodes.Find(id) : InodeRef();
   if (child && !child->HasName(*dir, doubt.name)) child = InodeRef();
   if (doubt.what == kChangedContent) {
-    if (child) ObjectChanged(child, /*data=*/true);
+    if (child) {
+      ObjectChanged(child, /*data=*/true);
+    } else {
+      // Whoever is just being told its attributes is to ask again.
+      parts_.tree.dentries.Erase(dir->id(), name);
+    }
     return;
   }
   NameInDoubt(dir, name, child, doubt.what);

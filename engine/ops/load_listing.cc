@@ -23,26 +23,34 @@ Result<UniqueFd> OpenToList(const Layer& layer, const LowerPath& path) {
   return fd;
 }
 
-Result<std::shared_ptr<const LowerIndex>> IndexLowers(Parts& parts, const Inode& dir) {
+// More names than were asked for: no error of any layer.
+constexpr int kTooMany = E2BIG;
+
+Status AddLower(Parts& parts, const Layer& layer, const LowerPath& path, uint64_t most_names,
+                LowerIndexBuilder* builder) {
+  Result<UniqueFd> fd = OpenToList(layer, path);
+  // Removed by hand since the directory was looked up: it holds nothing any more.
+  if (fd.error() == ENOENT || fd.error() == ENOTDIR) return OkStatus();
+  if (!fd.ok()) return fd.status();
+  return ScanDirectory(
+      fd->get(), parts.records, XattrWhiteouts::kWhereSaid, [&](const ScannedEntry& e) -> Status {
+        if (e.whiteout) {
+          builder->AddWhiteout(layer.id(), e.name);
+        } else {
+          builder->Add(layer.id(), e.name, e.type, MapIno(parts, ObjectId{layer.device(), e.ino, 0}));
+        }
+        return builder->size() <= most_names ? OkStatus() : Status(Errno(kTooMany));
+      });
+}
+
+Result<std::shared_ptr<const LowerIndex>> IndexLowers(Parts& parts, const Inode& dir, uint64_t most_names) {
   DirLowers lowers = dir.lowers();
   if (lowers.empty()) return std::shared_ptr<const LowerIndex>();
   LowerIndexBuilder builder;
   for (size_t i = 0; i < lowers.size(); ++i) {
-    const Layer& layer = parts.stack->lower(lowers.layer(i));
-    Result<UniqueFd> fd = OpenToList(layer, lowers.path(i));
-    // Removed by hand since the directory was looked up: it holds nothing any more.
-    if (fd.error() == ENOENT || fd.error() == ENOTDIR) continue;
-    if (!fd.ok()) return fd.status();
-    PLY_TRY(std::vector<ScannedEntry> entries, ScanDirectory(fd->get(), parts.records));
-    for (const ScannedEntry& e : entries) {
-      if (e.whiteout) {
-        builder.AddWhiteout(layer.id(), e.name);
-      } else {
-        builder.Add(layer.id(), e.name, e.type, MapIno(parts, ObjectId{layer.device(), e.ino, 0}));
-      }
-    }
+    PLY_CHECK(AddLower(parts, parts.stack->lower(lowers.layer(i)), lowers.path(i), most_names, &builder));
   }
-  return builder.Build();
+  return builder.Build(parts.tree.layer_sets);
 }
 
 // An upper entry's own number is the tree's, unless it is a copy (which keeps its lower's) or a directory
@@ -51,53 +59,53 @@ Result<uint64_t> UpperEntryIno(Parts& parts, const InodeRef& dir, const ScannedE
   uint64_t dev = parts.stack->upper()->device();
   bool may_be_merged = entry.type == DT_DIR && dir->merged();
   if (!impure && !may_be_merged) return MapIno(parts, ObjectId{dev, entry.ino, 0});
-  Result<InodeRef> inode = Resolve(parts, dir, Name::Trusted(entry.name));
+  Result<InodeRef> inode = Resolve(parts, dir, Name::Trusted(entry.name), Buying::kNever);
   // A name that cannot be resolved (EPERM of L12, L17) is listed all the same.
   if (!inode.ok() || !*inode) return MapIno(parts, ObjectId{dev, entry.ino, 0});
   return (*inode)->st_ino();
 }
 
-Status AddUpper(Parts& parts, const InodeRef& dir, MergedDir* listing) {
+Status AddUpper(Parts& parts, const InodeRef& dir, uint64_t most_names, MergedDir* listing) {
   // Whether a client's reading moves the atime is decided where it reads (dir_view.cc).
   Result<UniqueFd> fd = OpenUpper(parts, dir, O_RDONLY | O_DIRECTORY | O_NOATIME);
   if (fd.error() == EPERM) fd = OpenUpper(parts, dir, O_RDONLY | O_DIRECTORY);
   if (!fd.ok()) return fd.status();
   PLY_TRY(auto impure, parts.records.Get(fd->get(), Record::kImpure));
-  PLY_TRY(std::vector<ScannedEntry> entries, ScanDirectory(fd->get(), parts.records));
-  for (const ScannedEntry& e : entries) {
-    if (e.whiteout) {
-      listing->Remove(e.name);
-      continue;
-    }
-    PLY_TRY(uint64_t ino, UpperEntryIno(parts, dir, e, impure.has_value()));
-    listing->Insert(e.name, e.type, ino);
-  }
-  return OkStatus();
+  uint64_t seen = 0;
+  return ScanDirectory(fd->get(), parts.records, XattrWhiteouts::kWhereSaid,
+                       [&](const ScannedEntry& e) -> Status {
+                         if (++seen > most_names) return Errno(kTooMany);
+                         if (e.whiteout) {
+                           listing->Remove(e.name);
+                           return OkStatus();
+                         }
+                         PLY_TRY(uint64_t ino, UpperEntryIno(parts, dir, e, impure.has_value()));
+                         listing->Insert(e.name, e.type, ino);
+                         return OkStatus();
+                       });
 }
 
-Result<std::shared_ptr<MergedDir>> ReadListing(Parts& parts, const InodeRef& dir) {
-  PLY_TRY(auto index, IndexLowers(parts, *dir));
+Result<std::shared_ptr<MergedDir>> ReadListing(Parts& parts, const InodeRef& dir, uint64_t most_names) {
+  PLY_TRY(auto index, IndexLowers(parts, *dir, most_names));
   auto listing = std::make_shared<MergedDir>(std::move(index), std::max(dir->next_cookie(), kDotCookies));
-  if (dir->is_upper()) PLY_CHECK(AddUpper(parts, dir, listing.get()));
+  if (dir->is_upper()) PLY_CHECK(AddUpper(parts, dir, most_names, listing.get()));
   return listing;
 }
 
-}  // namespace
-
-Result<std::shared_ptr<MergedDir>> LoadListing(Parts& parts, const InodeRef& dir) {
-  if (dir->unlinked()) return Errno(ENOENT);  // D7
-  Trust trust = WatchDir(parts, dir);
-  if (auto known = dir->listing(); known && trust.keeps()) return known;
+Result<std::shared_ptr<MergedDir>> Load(Parts& parts, const InodeRef& dir, uint64_t most_names) {
   Exclusion::Hold loading = parts.listings.Acquire(dir->id());
   constexpr int kRounds = 8;
   for (int round = 0; round < kRounds; ++round) {
-    trust = WatchDir(parts, dir);
+    Trust trust = WatchDir(parts, dir);
     if (!trust.keeps()) dir->DropListing();  // nobody would have told of a change (U2)
     if (auto known = dir->listing()) return known;
     uint64_t version = dir->listing_version();
-    PLY_TRY(std::shared_ptr<MergedDir> made, ReadListing(parts, dir));
+    PLY_TRY(std::shared_ptr<MergedDir> made, ReadListing(parts, dir, most_names));
     if (dir->PublishListing(made, version)) {
-      if (StillWatched(*dir, trust)) return made;
+      if (StillWatched(*dir, trust)) {
+        parts.tree.listings.Charge(dir, made->bytes());
+        return made;
+      }
       dir->DropListing();
       if (!trust.keeps()) return made;
     }
@@ -106,6 +114,26 @@ Result<std::shared_ptr<MergedDir>> LoadListing(Parts& parts, const InodeRef& dir
     if (round + 1 == kRounds) return made;
   }
   return PLY_BUG("unreachable");
+}
+
+}  // namespace
+
+Result<std::shared_ptr<MergedDir>> LoadListing(Parts& parts, const InodeRef& dir) {
+  if (dir->unlinked()) return Errno(ENOENT);  // D7
+  Trust trust = WatchDir(parts, dir);
+  if (auto known = dir->listing(); known && trust.keeps()) {
+    dir->NoteListingUse();
+    return known;
+  }
+  return Load(parts, dir, ~uint64_t{0});
+}
+
+Result<bool> BuyListing(Parts& parts, const InodeRef& dir, uint64_t most_names) {
+  if (!WatchDir(parts, dir).keeps()) return false;
+  Result<std::shared_ptr<MergedDir>> bought = Load(parts, dir, most_names);
+  if (bought.error() == kTooMany) return false;
+  if (!bought.ok()) return bought.status();
+  return dir->listing() != nullptr;
 }
 
 Result<bool> ViewIsEmpty(Parts& parts, const InodeRef& dir) {

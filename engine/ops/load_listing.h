@@ -13,6 +13,10 @@ namespace plyfs {
 
 Result<std::shared_ptr<MergedDir>> LoadListing(Parts& parts, const InodeRef& dir);
 
+// The same for who wants it for looking names up, if it has at most `most_names` in all layers together.
+// False: it has more, or is not to be kept.
+Result<bool> BuyListing(Parts& parts, const InodeRef& dir, uint64_t most_names);
+
 // No visible entry is left (rmdir, rename over a directory; N9-N11).
 Result<bool> ViewIsEmpty(Parts& parts, const InodeRef& dir);
 

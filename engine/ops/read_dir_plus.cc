@@ -1,4 +1,5 @@
 #include "engine/ops/dir_view.h"
+#include "engine/ops/narrow.h"
 #include "engine/ops/ops.h"
 #include "engine/ops/resolve.h"
 #include "engine/ops/stat_inode.h"
@@ -6,18 +7,14 @@
 namespace plyfs::ops {
 namespace {
 
-// Asking every layer for every name is not worth it where there are many; the client then looks up what it
-// needs.
-constexpr size_t kMembersWorthAsking = 8;
-
 // The entry as a lookup would give it, its lookup count raised; an empty one (name only) where that is not to
-// be had cheaply or fails.
-Entry Attributes(Parts& parts, const InodeRef& dir, const DirEntry& entry, bool may_ask) {
+// be had cheaply or fails: the client then looks up what it needs.
+Entry Attributes(Parts& parts, const InodeRef& dir, const DirEntry& entry) {
   if (entry.name == "." || entry.name == "..") return Entry();
   Name name = Name::Trusted(entry.name);
   bool known = parts.tree.dentries.Find(dir->id(), name).state == DentryCache::State::kPresent;
-  if (!known && !may_ask) return Entry();
-  Result<InodeRef> inode = Resolve(parts, dir, name);
+  if (!known && !IsCheap(*dir, ListedName(parts.tree, *dir, name))) return Entry();
+  Result<InodeRef> inode = Resolve(parts, dir, name, Buying::kNever);
   if (!inode.ok() || !*inode) return Entry();
   parts.tree.inodes.AddLookup(**inode);
   Result<Attr> attr = StatInode(parts, *inode);
@@ -31,9 +28,8 @@ Entry Attributes(Parts& parts, const InodeRef& dir, const DirEntry& entry, bool 
 Status ReadDirPlus(Parts& parts, Handle handle, Cookie from, const DirPlusSink& sink) {
   std::shared_ptr<plyfs::OpenDir> dir = parts.dirs.Find(handle);
   if (!dir) return Errno(EBADF);
-  bool may_ask = dir->inode->lowers().size() <= kMembersWorthAsking;
   return VisitListing(parts, *dir, from, [&](const DirEntry& entry) -> Result<bool> {
-    Entry attributes = Attributes(parts, dir->inode, entry, may_ask);
+    Entry attributes = Attributes(parts, dir->inode, entry);
     bool taken = sink(entry, attributes);
     if (!taken && attributes.node != 0) parts.tree.inodes.Forget(attributes.node, 1);
     return taken;

@@ -32,14 +32,14 @@ Result<UniqueFd> OpenIfOnlyWhiteouts(Parts& parts, int upper_dir, const std::str
 
 // `dir` was moved out of upper to `temp`.  Its whiteouts go, nothing else.
 void DiscardDirectory(Parts& parts, int dir, WorkTemp temp) {
-  Result<std::vector<ScannedEntry>> entries(Errno(EIO));
-  if (sys::DirReader(dir).Rewind().ok())
-    entries = ScanDirectory(dir, parts.records, XattrWhiteouts::kEverywhere);
-  if (entries.ok()) {
-    for (const ScannedEntry& entry : *entries) {
-      if (entry.whiteout) (void)sys::UnlinkAt(dir, entry.name.c_str());
-    }
+  std::vector<std::string> whiteouts;
+  if (sys::DirReader(dir).Rewind().ok()) {
+    (void)ScanDirectory(dir, parts.records, XattrWhiteouts::kEverywhere, [&](const ScannedEntry& entry) {
+      if (entry.whiteout) whiteouts.emplace_back(entry.name);
+      return OkStatus();
+    });
   }
+  for (const std::string& name : whiteouts) (void)sys::UnlinkAt(dir, name.c_str());
   Status removed = sys::UnlinkAt(temp.dir(), temp.name(), AT_REMOVEDIR);
   if (!removed.ok()) Logf("workdir: %s stays: it was filled by hand while it was removed", temp.name());
   temp.Keep();

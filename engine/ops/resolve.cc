@@ -9,6 +9,7 @@
 #include "engine/ops/copy_up.h"
 #include "engine/ops/locate.h"
 #include "engine/ops/name_change.h"
+#include "engine/ops/narrow.h"
 #include "engine/ops/stat_inode.h"
 
 namespace plyfs {
@@ -118,14 +119,22 @@ InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found
   return inode;
 }
 
-Result<Probed> ProbeNow(Parts& parts, const InodeRef& dir, Name name) {
+namespace {
+
+Result<Probed> Ask(Parts& parts, const InodeRef& dir, Name name, const Lowers& lowers) {
   int upper_fd = -1;
   SharedFd upper;
   if (dir->is_upper()) {
     PLY_TRY(upper, UpperDir(parts, dir));
     upper_fd = upper->get();
   }
-  return ProbeName(parts.probe_context(), upper_fd, MembersOf(*dir), name);
+  return ProbeName(parts.probe_context(), upper_fd, lowers, name);
+}
+
+}  // namespace
+
+Result<Probed> ProbeNow(Parts& parts, const InodeRef& dir, Name name) {
+  return Ask(parts, dir, name, AllMembers(*dir));
 }
 
 namespace {
@@ -156,22 +165,37 @@ void FixOrigin(Parts& parts, const InodeRef& dir, Name name, const Probed& found
   if (set.ok()) (void)MarkImpure(parts, (*above)->get());
 }
 
+// A lower file's attributes have come with the answer.
+void KeepAttr(Parts& parts, const InodeRef& inode, uint64_t version, const Probed& found) {
+  if (found.upper || inode->is_dir() || inode->is_upper() || inode->data().exists()) return;
+  inode->StoreAttr(version, PresentAttr(parts, inode, found.top));
+  if (!inode->NamesWatching().all) inode->DropAttr();
+}
+
 // Nothing: the name was changed while the layers were asked, so the answer may be old.
-Result<std::optional<InodeRef>> LoadOnce(Parts& parts, const InodeRef& dir, Name name,
+Result<std::optional<InodeRef>> LoadOnce(Parts& parts, const InodeRef& dir, Name name, Trust trust,
                                          const DentryCache::Ticket& ticket) {
   DentryCache& dentries = parts.tree.dentries;
-  Result<Probed> probed = ProbeNow(parts, dir, name);
+  Listed listed = trust.keeps() ? ListedName(parts.tree, *dir, name) : Listed();
+  if (listed.absent()) {
+    dentries.Abandon(ticket, name);
+    return std::optional<InodeRef>(InodeRef());
+  }
+  Result<Probed> probed = Ask(parts, dir, name, WhomToAsk(*dir, listed));
   if (!probed.ok()) {
     dentries.Abandon(ticket, name);
     return probed.status();
   }
+  if (!listed.listing) dir->PayRent(probed->asked);
   if (probed->type == MergedType::kAbsent) {
     bool kept = dentries.Finish(ticket, name, {DentryCache::State::kAbsent, 0});
     return kept ? std::optional<InodeRef>(InodeRef()) : std::nullopt;
   }
   FixOrigin(parts, dir, name, *probed);
   InodeRef inode = Admit(parts, dir, name, *probed);
+  uint64_t version = inode->attr_version();
   if (dentries.Finish(ticket, name, {DentryCache::State::kPresent, inode->id()})) {
+    if (StillWatched(*dir, trust)) KeepAttr(parts, inode, version, *probed);
     return std::optional<InodeRef>(std::move(inode));
   }
   if (dentries.Find(dir->id(), name).node != inode->id()) inode->RemoveName(*dir, name.bytes());
@@ -180,7 +204,7 @@ Result<std::optional<InodeRef>> LoadOnce(Parts& parts, const InodeRef& dir, Name
 
 }  // namespace
 
-Result<InodeRef> Resolve(Parts& parts, const InodeRef& dir, Name name) {
+Result<InodeRef> Resolve(Parts& parts, const InodeRef& dir, Name name, Buying buying) {
   constexpr int kRounds = 64;
   DentryCache& dentries = parts.tree.dentries;
   for (int round = 0; round < kRounds; ++round) {
@@ -188,6 +212,7 @@ Result<InodeRef> Resolve(Parts& parts, const InodeRef& dir, Name name) {
     Trust trust = WatchDir(parts, dir);
     if (trust.keeps()) {
       if (auto known = Known(parts, dir, name, dentries.Find(dir->id(), name))) return *known;
+      if (buying == Buying::kIfDue) BuyIfDue(parts, dir);
     }
     // One load a name: who comes second waits here and finds the answer in the cache.
     Exclusion::Hold loading = parts.loads.Acquire(LoadKey(*dir, name));
@@ -196,7 +221,7 @@ Result<InodeRef> Resolve(Parts& parts, const InodeRef& dir, Name name) {
     DentryCache::Found found = dentries.FindOrBegin(dir->id(), name, &ticket);
     if (auto known = Known(parts, dir, name, found)) return *known;
     if (found.state != DentryCache::State::kUnknown) continue;
-    PLY_TRY(std::optional<InodeRef> loaded, LoadOnce(parts, dir, name, ticket));
+    PLY_TRY(std::optional<InodeRef> loaded, LoadOnce(parts, dir, name, trust, ticket));
     if (!loaded) continue;
     if (StillWatched(*dir, trust)) return *loaded;
     // Nobody would tell of a change (U2).
@@ -214,7 +239,7 @@ Result<InodeRef> ResolvePresent(Parts& parts, const InodeRef& dir, Name name) {
 
 Result<bool> NeedsWhiteout(Parts& parts, const InodeRef& dir, Name name) {
   if (!dir->merged()) return false;
-  return LowerPositive(parts.probe_context(), MembersOf(*dir), name);
+  return LowerPositive(parts.probe_context(), WhomToAsk(*dir, ListedName(parts.tree, *dir, name)).members, name);
 }
 
 }  // namespace plyfs

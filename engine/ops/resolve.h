@@ -9,8 +9,11 @@
 
 namespace plyfs {
 
+// Whether the directory may be read whole for the sake of the names to come.
+enum class Buying { kIfDue, kNever };
+
 // Null: there is no such name (a fact, cached).  Errors as ProbeName.
-Result<InodeRef> Resolve(Parts& parts, const InodeRef& dir, Name name);
+Result<InodeRef> Resolve(Parts& parts, const InodeRef& dir, Name name, Buying buying = Buying::kIfDue);
 
 // Likewise, but ENOENT for none.
 Result<InodeRef> ResolvePresent(Parts& parts, const InodeRef& dir, Name name);

@@ -149,6 +149,20 @@ int UnionFixture::WorkDepth() const {
   return deepest;
 }
 
+namespace {
+
+// The tests run once more with names looked up in listings from the start, without that, and with hardly any
+// memory for them (engine/union_fs/CMakeLists.txt).
+void UseIndexOfThisRun(StackConfig* config) {
+  const char* text = ::getenv("PLYFS_TEST_MERGE_INDEX");
+  std::string_view mode = text ? text : "";
+  if (mode == "on" || mode == "tiny") config->merge_index = MergeIndex::kOn;
+  if (mode == "off") config->merge_index = MergeIndex::kOff;
+  if (mode == "tiny") config->memory_bytes = 2000;
+}
+
+}  // namespace
+
 void UnionFixture::Mount(const Config& configure) {
   fs_.reset();
   StackConfig config;
@@ -156,6 +170,7 @@ void UnionFixture::Mount(const Config& configure) {
   config.upperdir = At("u");
   config.workdir = At("w");
   config.lower = LowerMode::kFrozen;
+  UseIndexOfThisRun(&config);
   if (configure) configure(&config);
   std::string line;
   auto opened = UnionFs::Open(config, &line);

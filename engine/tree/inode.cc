@@ -220,6 +220,39 @@ void Inode::DropListing() {
   dir_->listing = nullptr;
 }
 
+namespace {
+
+// To read a directory in one layer costs as much as asking it for so many names.
+constexpr uint64_t kPriceOfReading = 8;
+// Where so few layers hold the directory, asking is cheap for ever.
+constexpr size_t kFewLayers = 3;
+constexpr unsigned kPriceStep = 2;
+constexpr unsigned kHighestShift = 32;
+
+}  // namespace
+
+void Inode::PayRent(uint64_t layers_asked) {
+  TinyLock lock(mu_);
+  dir_->rent += layers_asked;
+}
+
+bool Inode::RentIsDue(bool whatever_it_costs, uint64_t* price) {
+  TinyLock lock(mu_);
+  if (dir_->listing) return false;
+  *price = ~uint64_t{0} / 16;
+  if (whatever_it_costs) return true;
+  if (dir_->lowers.size() <= kFewLayers) return false;
+  *price = (dir_->lowers.size() * kPriceOfReading) << dir_->price_shift;
+  if (dir_->rent < *price) return false;
+  dir_->rent = 0;
+  return true;
+}
+
+void Inode::RaisePrice() {
+  TinyLock lock(mu_);
+  dir_->price_shift = std::min(dir_->price_shift + kPriceStep, kHighestShift);
+}
+
 Cookie Inode::next_cookie() const {
   TinyLock lock(mu_);
   return dir_->listing ? std::max(dir_->next_cookie, dir_->listing->next_cookie()) : dir_->next_cookie;

@@ -141,6 +141,19 @@ class Inode {
   bool PublishListing(std::shared_ptr<MergedDir> made, uint64_t version);
   uint64_t listing_version() const;
   void DropListing();
+  // Whether it was used since the last TakeListingUse (ListingClock).
+  void NoteListingUse() {
+    if (!listing_used_.load(std::memory_order_relaxed)) listing_used_.store(true, std::memory_order_relaxed);
+  }
+  bool TakeListingUse() { return listing_used_.exchange(false, std::memory_order_relaxed); }
+  // Rent or buy (design.md, walk 2): what it has cost so far to ask the layers for this directory's names one
+  // by one, in layers asked.  Once it reaches the price of reading the directory whole, RentIsDue tells one
+  // caller so, and the account starts anew.
+  void PayRent(uint64_t layers_asked);
+  // `whatever_it_costs`: as soon as there is no listing.
+  bool RentIsDue(bool whatever_it_costs, uint64_t* price);
+  // It was too dear at that price.
+  void RaisePrice();
   // The first cookie that a listing made now may give out: above all earlier ones.
   Cookie next_cookie() const;
   // Applies a change to the listing, if there is one, and moves the version on.
@@ -225,6 +238,8 @@ class Inode {
     std::shared_ptr<MergedDir> listing;
     uint64_t version = 0;
     Cookie next_cookie = 0;
+    uint64_t rent = 0;
+    unsigned price_shift = 0;
   };
 
   Inode(InodeTable& table, NodeId id, InodeInit init);
@@ -250,6 +265,7 @@ class Inode {
   std::atomic<uint32_t> watch_;
   std::atomic<bool> upper_known_{false};
   std::atomic<bool> unlinked_{false};
+  std::atomic<bool> listing_used_{false};
 
   mutable TinyMutex mu_;
   ObjectId upper_ ABSL_GUARDED_BY(mu_);

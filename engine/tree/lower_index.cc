@@ -1,5 +1,9 @@
 #include "engine/tree/lower_index.h"
 
+#include <dirent.h>
+
+#include "absl/container/flat_hash_map.h"
+
 namespace plyfs {
 namespace {
 
@@ -21,11 +25,14 @@ std::optional<uint32_t> LowerIndex::Find(const Name& wanted) const {
 }
 
 size_t LowerIndex::bytes() const {
-  return entries_.capacity() * sizeof(Entry) + names_.capacity() + table_.capacity() * sizeof(uint32_t);
+  // Sets are shared with the inodes they came from and lead to.
+  return sizeof *this + entries_.capacity() * sizeof(Entry) + names_.capacity() +
+         sets_.capacity() * sizeof(LayerSetRef) + table_.capacity() * sizeof(uint32_t);
 }
 
 LowerIndexBuilder::LowerIndexBuilder() : index_(std::make_unique<LowerIndex>()) {
   index_->table_.resize(16);
+  links_.emplace_back();  // 0 ends a chain
 }
 
 bool LowerIndexBuilder::Add(LayerId layer, std::string_view name, uint8_t type, uint64_t ino) {
@@ -39,7 +46,10 @@ void LowerIndexBuilder::AddWhiteout(LayerId layer, std::string_view name) {
 bool LowerIndexBuilder::Put(LayerId layer, std::string_view name, uint8_t type, uint64_t ino) {
   uint64_t hash = Name::Trusted(name).hash();
   size_t at = Probe(index_->table_, hash, [&](uint32_t i) { return index_->name(i) == name; });
-  if (index_->table_[at] != 0) return false;
+  if (index_->table_[at] != 0) {
+    SeenAgain(index_->table_[at] - 1, layer, type);
+    return false;
+  }
   LowerIndex::Entry entry;
   entry.ino = ino;
   entry.name_at = static_cast<uint32_t>(index_->names_.size());
@@ -48,6 +58,7 @@ bool LowerIndexBuilder::Put(LayerId layer, std::string_view name, uint8_t type, 
   entry.type = type;
   index_->names_.append(name);
   index_->entries_.push_back(entry);
+  chains_.emplace_back();
   index_->table_[at] = static_cast<uint32_t>(index_->entries_.size());
   if (index_->entries_.size() * 4 > index_->table_.size() * 3) Grow();
   return true;
@@ -62,16 +73,51 @@ void LowerIndexBuilder::Grow() {
   index_->table_ = std::move(bigger);
 }
 
-std::shared_ptr<const LowerIndex> LowerIndexBuilder::Build() {
+void LowerIndexBuilder::SeenAgain(uint32_t i, LayerId layer, uint8_t type) {
+  if (index_->entries_[i].type != DT_DIR) return;
+  Chain& chain = chains_[i];
+  if (chain.closed || type != DT_DIR) {
+    chain.closed = true;
+    return;
+  }
+  auto link = static_cast<uint32_t>(links_.size());
+  links_.push_back(Link{layer, 0});
+  if (chain.first == 0) {
+    chain.first = link;
+  } else {
+    links_[chain.last].next = link;
+  }
+  chain.last = link;
+}
+
+LayerSetRef LowerIndexBuilder::SetOf(uint32_t i, LayerSetTable& sets) const {
+  std::vector<LayerId> layers{index_->entries_[i].layer};
+  for (uint32_t link = chains_[i].first; link != 0; link = links_[link].next) {
+    layers.push_back(links_[link].layer);
+  }
+  return sets.Intern(std::move(layers));
+}
+
+std::shared_ptr<const LowerIndex> LowerIndexBuilder::Build(LayerSetTable& sets) {
   auto built = std::make_shared<LowerIndex>();
   LowerIndexBuilder clean;
+  absl::flat_hash_map<LayerSetRef, uint16_t> known;
   for (uint32_t i = 0; i < index_->entries_.size(); ++i) {
     const LowerIndex::Entry& e = index_->entries_[i];
-    if (e.type != kHidden) clean.Put(e.layer, index_->name(i), e.type, e.ino);
+    if (e.type == kHidden) continue;
+    clean.Put(e.layer, index_->name(i), e.type, e.ino);
+    if (chains_[i].first == 0) continue;
+    LowerIndex::Entry& entry = clean.index_->entries_.back();
+    entry.set = LowerIndex::kUncounted;
+    if (known.size() + 1 >= LowerIndex::kUncounted) continue;
+    auto [it, added] = known.try_emplace(SetOf(i, sets), static_cast<uint16_t>(known.size() + 1));
+    if (added) clean.index_->sets_.push_back(it->first);
+    entry.set = it->second;
   }
   *built = std::move(*clean.index_);
   built->entries_.shrink_to_fit();
   built->names_.shrink_to_fit();
+  built->sets_.shrink_to_fit();
   return built;
 }
 

@@ -2,6 +2,9 @@
 //
 // Built once (LowerIndexBuilder, by whoever reads the layers), then immutable and shared; any thread.  Names
 // lie in one arena; entries keep the order in which they were first seen, which is the order of cookies.
+//
+// It answers for all lower layers at once: a name that is not in it is in none of them, or hidden there, and
+// one that is need only be asked for where the entry says.
 #ifndef PLYFS_ENGINE_TREE_LOWER_INDEX_H_
 #define PLYFS_ENGINE_TREE_LOWER_INDEX_H_
 
@@ -14,6 +17,7 @@
 
 #include "engine/base/ids.h"
 #include "engine/base/name.h"
+#include "engine/tree/layer_set.h"
 
 namespace plyfs {
 
@@ -23,9 +27,12 @@ class LowerIndex {
     uint64_t ino = 0;  // the merged tree's number
     uint32_t name_at = 0;
     LayerId layer = 0;  // the topmost that holds the name
+    uint16_t set = 0;    // kAlone, kUncounted, or a directory's place in the table of sets, counted from 1
     uint8_t name_size = 0;
     uint8_t type = 0;  // DT_*
   };
+  static constexpr uint16_t kAlone = 0;
+  static constexpr uint16_t kUncounted = 0xffff;
 
   size_t size() const { return entries_.size(); }
   const Entry& entry(size_t i) const { return entries_[i]; }
@@ -33,12 +40,19 @@ class LowerIndex {
     return std::string_view(names_.data() + entries_[i].name_at, entries_[i].name_size);
   }
   std::optional<uint32_t> Find(const Name& name) const;
+  // Which layers hold a directory that may join the merge at the entry (their opaque and redirect records were
+  // not read).  Null: its topmost layer alone, if the entry says kAlone; if it says kUncounted, any from there
+  // on.
+  const LayerSet* set(const Entry& entry) const {
+    return entry.set == kAlone || entry.set == kUncounted ? nullptr : sets_[entry.set - 1].get();
+  }
   size_t bytes() const;
 
  private:
   friend class LowerIndexBuilder;
   std::vector<Entry> entries_;
   std::string names_;
+  std::vector<LayerSetRef> sets_;
   std::vector<uint32_t> table_;  // open addressing, index + 1, 0 is empty; size a power of two
 };
 
@@ -50,15 +64,30 @@ class LowerIndexBuilder {
   bool Add(LayerId layer, std::string_view name, uint8_t type, uint64_t ino);
   // A whiteout hides the name in the layers below.
   void AddWhiteout(LayerId layer, std::string_view name);
-  std::shared_ptr<const LowerIndex> Build();
+  // Names seen, hidden ones among them.
+  size_t size() const { return index_->entries_.size(); }
+  std::shared_ptr<const LowerIndex> Build(LayerSetTable& sets);
 
  private:
   // Marks a name that is hidden; never part of the built index.
   static constexpr uint8_t kHidden = 0xff;
+  // The further layers that hold a name as a directory, as a chain through links_; 0 ends it.
+  struct Link {
+    LayerId layer = 0;
+    uint32_t next = 0;
+  };
+  struct Chain {
+    uint32_t first = 0, last = 0;  // into links_
+    bool closed = false;           // something else than a directory ended the merge
+  };
   bool Put(LayerId layer, std::string_view name, uint8_t type, uint64_t ino);
+  void SeenAgain(uint32_t i, LayerId layer, uint8_t type);
+  LayerSetRef SetOf(uint32_t i, LayerSetTable& sets) const;
   void Grow();
 
   std::unique_ptr<LowerIndex> index_;
+  std::vector<Chain> chains_;  // of each entry
+  std::vector<Link> links_;
 };
 
 }  // namespace plyfs

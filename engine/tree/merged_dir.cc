@@ -6,12 +6,12 @@ namespace plyfs {
 
 MergedDir::MergedDir(std::shared_ptr<const LowerIndex> index, Cookie first_cookie)
     : index_(std::move(index)), first_cookie_(first_cookie) {
-  MutexLock lock(mu_);
+  WriterLock lock(mu_);
   next_cookie_ = first_cookie + (index_ ? index_->size() : 0) + 1;
 }
 
 void MergedDir::Insert(std::string_view name, uint8_t type, uint64_t ino) {
-  MutexLock lock(mu_);
+  WriterLock lock(mu_);
   RemoveLocked(name);
   ++sequence_;
   current_.insert_or_assign(std::string(name), next_cookie_);
@@ -20,7 +20,7 @@ void MergedDir::Insert(std::string_view name, uint8_t type, uint64_t ino) {
 }
 
 void MergedDir::SetIno(std::string_view name, uint64_t ino) {
-  MutexLock lock(mu_);
+  WriterLock lock(mu_);
   if (auto it = current_.find(name); it != current_.end()) {
     auto at = std::lower_bound(deltas_.begin(), deltas_.end(), it->second,
                                [](const Delta& d, Cookie cookie) { return d.cookie < cookie; });
@@ -31,7 +31,7 @@ void MergedDir::SetIno(std::string_view name, uint64_t ino) {
 }
 
 void MergedDir::Remove(std::string_view name) {
-  MutexLock lock(mu_);
+  WriterLock lock(mu_);
   RemoveLocked(name);
 }
 
@@ -62,19 +62,19 @@ void MergedDir::CompactLocked() {
 }
 
 uint64_t MergedDir::PinView() {
-  MutexLock lock(mu_);
+  WriterLock lock(mu_);
   views_.insert(sequence_);
   return sequence_;
 }
 
 void MergedDir::UnpinView(uint64_t view) {
-  MutexLock lock(mu_);
+  WriterLock lock(mu_);
   if (auto it = views_.find(view); it != views_.end()) views_.erase(it);
 }
 
 std::vector<MergedDir::Row> MergedDir::Read(uint64_t view, Cookie after, size_t limit) const {
   std::vector<Row> rows;
-  MutexLock lock(mu_);
+  ReaderLock lock(mu_);
   size_t n = index_ ? index_->size() : 0;
   Cookie at = std::max(after, first_cookie_) - first_cookie_;
   for (size_t i = at; i < n && rows.size() < limit; ++i) {
@@ -93,21 +93,31 @@ std::vector<MergedDir::Row> MergedDir::Read(uint64_t view, Cookie after, size_t 
   return rows;
 }
 
-bool MergedDir::Contains(const Name& name) const {
-  MutexLock lock(mu_);
-  if (current_.contains(name.bytes())) return true;
-  if (!index_) return false;
-  auto i = index_->Find(name);
-  return i && !index_died_.contains(*i);
+MergedDir::Held MergedDir::Find(const Name& name) const {
+  Held held;
+  std::optional<uint32_t> i = index_ ? index_->Find(name) : std::nullopt;
+  if (i) held.entry = &index_->entry(*i);
+  ReaderLock lock(mu_);
+  held.upper = current_.contains(name.bytes());
+  held.lower = i && !index_died_.contains(*i);
+  return held;
+}
+
+size_t MergedDir::bytes() const {
+  ReaderLock lock(mu_);
+  constexpr size_t kDelta = sizeof(Delta) + sizeof(std::pair<std::string, Cookie>) + 16;
+  constexpr size_t kDied = sizeof(std::pair<uint32_t, uint64_t>) + 1;
+  return sizeof *this + (index_ ? index_->bytes() : 0) + deltas_.capacity() * kDelta +
+         (index_died_.capacity() + index_ino_.capacity()) * kDied;
 }
 
 size_t MergedDir::count() const {
-  MutexLock lock(mu_);
+  ReaderLock lock(mu_);
   return current_.size() + (index_ ? index_->size() : 0) - index_died_.size();
 }
 
 Cookie MergedDir::next_cookie() const {
-  MutexLock lock(mu_);
+  ReaderLock lock(mu_);
   return next_cookie_;
 }
 

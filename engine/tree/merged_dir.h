@@ -34,6 +34,14 @@ class MergedDir {
     Cookie cookie = 0;  // of this entry
   };
 
+  // Who holds a name now.
+  struct Held {
+    bool upper = false;                        // known to be there in upper
+    bool lower = false;                        // a lower layer's, that upper does not hide
+    const LowerIndex::Entry* entry = nullptr;  // what the lower layers hold at the name, hidden or not
+    bool anyone() const { return upper || lower; }
+  };
+
   // `index` may be null (a directory that only upper holds).  Cookies start above `first_cookie`.
   MergedDir(std::shared_ptr<const LowerIndex> index, Cookie first_cookie);
 
@@ -51,7 +59,10 @@ class MergedDir {
   // At most `limit` entries with a cookie above `after`, in cookie order.
   std::vector<Row> Read(uint64_t view, Cookie after, size_t limit) const;
 
-  bool Contains(const Name& name) const;
+  Held Find(const Name& name) const;
+  const std::shared_ptr<const LowerIndex>& index() const { return index_; }
+  // About what it takes in memory.
+  size_t bytes() const;
   // Entries visible now.
   size_t count() const;
   Cookie next_cookie() const;
@@ -75,7 +86,7 @@ class MergedDir {
   const std::shared_ptr<const LowerIndex> index_;
   const Cookie first_cookie_;
 
-  mutable Mutex mu_;
+  mutable SharedMutex mu_;
   std::vector<Delta> deltas_ ABSL_GUARDED_BY(mu_);                           // in cookie order
   StringMap<Cookie> current_ ABSL_GUARDED_BY(mu_);                           // live delta names
   absl::flat_hash_map<uint32_t, uint64_t> index_died_ ABSL_GUARDED_BY(mu_);  // index entry -> sequence

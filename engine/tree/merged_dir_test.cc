@@ -1,15 +1,21 @@
 #include "engine/tree/merged_dir.h"
 
+#include <dirent.h>
 #include <gtest/gtest.h>
 
 namespace plyfs {
 namespace {
 
+LayerSetTable& Sets() {
+  static LayerSetTable sets;
+  return sets;
+}
+
 std::shared_ptr<const LowerIndex> Index(std::initializer_list<const char*> names) {
   LowerIndexBuilder builder;
   uint64_t ino = 100;
   for (const char* name : names) builder.Add(0, name, 8, ino++);
-  return builder.Build();
+  return builder.Build(Sets());
 }
 
 std::vector<std::string> Names(const MergedDir& dir, uint64_t view, Cookie after = 0, size_t limit = 1000) {
@@ -27,7 +33,7 @@ TEST(LowerIndex, HigherLayersAndWhiteoutsHide) {
   EXPECT_FALSE(builder.Add(1, "a", 4, 2));
   EXPECT_FALSE(builder.Add(1, "b", 8, 3));
   EXPECT_TRUE(builder.Add(1, "c", 8, 4));
-  auto index = builder.Build();
+  auto index = builder.Build(Sets());
   ASSERT_EQ(index->size(), 2u);
   EXPECT_EQ(index->name(0), "a");
   EXPECT_EQ(index->entry(0).ino, 1u);
@@ -35,10 +41,59 @@ TEST(LowerIndex, HigherLayersAndWhiteoutsHide) {
   EXPECT_EQ(index->Find(Name::Trusted("c")), 1u);
 }
 
+// rules: L6 L7
+TEST(LowerIndex, TellsWhichLayersADirectoryMayBeMergedFrom) {
+  LowerIndexBuilder builder;
+  builder.Add(0, "d", DT_DIR, 1);
+  builder.Add(0, "alone", DT_DIR, 2);
+  builder.Add(0, "f", DT_REG, 3);
+  builder.Add(3, "d", DT_DIR, 4);
+  builder.Add(3, "f", DT_DIR, 5);
+  builder.Add(3, "ended", DT_DIR, 6);
+  builder.Add(5, "ended", DT_DIR, 7);
+  builder.Add(7, "d", DT_DIR, 8);
+  builder.Add(7, "ended", DT_REG, 9);
+  builder.Add(8, "ended", DT_DIR, 10);
+  auto index = builder.Build(Sets());
+  auto set = [&](const char* name) { return index->set(index->entry(*index->Find(Name::Trusted(name)))); };
+  ASSERT_TRUE(set("d"));
+  EXPECT_EQ(set("d")->layers(), (std::vector<LayerId>{0, 3, 7}));
+  ASSERT_TRUE(set("ended"));
+  EXPECT_EQ(set("ended")->layers(), (std::vector<LayerId>{3, 5}));
+  EXPECT_FALSE(set("alone"));
+  EXPECT_FALSE(set("f"));
+}
+
+TEST(LowerIndex, AWhiteoutEndsADirectory) {
+  LowerIndexBuilder builder;
+  builder.Add(0, "d", DT_DIR, 1);
+  builder.Add(1, "d", DT_DIR, 2);
+  builder.AddWhiteout(2, "d");
+  builder.Add(3, "d", DT_DIR, 3);
+  auto index = builder.Build(Sets());
+  const LayerSet* set = index->set(index->entry(0));
+  ASSERT_TRUE(set);
+  EXPECT_EQ(set->layers(), (std::vector<LayerId>{0, 1}));
+}
+
+TEST(MergedDir, FindTellsWhoHoldsAName) {
+  MergedDir dir(Index({"a", "b"}), 2);
+  Name a = Name::Trusted("a"), b = Name::Trusted("b"), c = Name::Trusted("c");
+  EXPECT_TRUE(dir.Find(a).lower);
+  EXPECT_FALSE(dir.Find(c).anyone());
+  dir.Insert("a", DT_REG, 1);
+  EXPECT_TRUE(dir.Find(a).upper);
+  EXPECT_FALSE(dir.Find(a).lower);
+  EXPECT_TRUE(dir.Find(a).entry);
+  dir.Remove("b");
+  EXPECT_FALSE(dir.Find(b).anyone());
+  EXPECT_TRUE(dir.Find(b).entry);
+}
+
 TEST(LowerIndex, AtMostAHundredBytesAName) {
   LowerIndexBuilder builder;
   for (int i = 0; i < 100000; ++i) builder.Add(0, "some_file_name_" + std::to_string(i), 8, i);
-  auto index = builder.Build();
+  auto index = builder.Build(Sets());
   EXPECT_LT(index->bytes() / index->size(), 100u);
   EXPECT_TRUE(index->Find(Name::Trusted("some_file_name_77777")));
 }
@@ -95,8 +150,8 @@ TEST(MergedDir, DeadEntriesAreCompactedButNotUnderAView) {
   EXPECT_EQ(Names(dir, view), (V{"keep"}));
   dir.UnpinView(view);
   EXPECT_EQ(Names(dir, dir.PinView()), (V{"keep"}));
-  EXPECT_TRUE(dir.Contains(Name::Trusted("keep")));
-  EXPECT_FALSE(dir.Contains(Name::Trusted("x")));
+  EXPECT_TRUE(dir.Find(Name::Trusted("keep")).anyone());
+  EXPECT_FALSE(dir.Find(Name::Trusted("x")).anyone());
 }
 
 }  // namespace

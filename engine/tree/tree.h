@@ -11,6 +11,7 @@
 #include "engine/tree/dentry_cache.h"
 #include "engine/tree/inode_table.h"
 #include "engine/tree/layer_set.h"
+#include "engine/tree/listing_clock.h"
 
 namespace plyfs {
 
@@ -18,6 +19,9 @@ struct Tree {
   DentryCache dentries;
   InodeTable inodes{dentries};
   LayerSetTable layer_sets;
+  ListingClock listings{inodes};
+  // Whether names are looked up in listings.  Constant once the mount is live.
+  bool ask_listings = true;
 
   // How long the client may keep what it is told, in seconds: an hour while changes made by hand are noticed
   // (or promised not to happen), one second where no watch could be had (U2).

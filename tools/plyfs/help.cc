@@ -37,7 +37,9 @@ Owners and attributes
 
 Serving
   timeout=SECONDS     how long the kernel may keep what it was told; 0: not at all
-  threads=N  threaded=0|1  memory=SIZE  transport=auto|read|uring  io_uring=on|off  max_write=N  max_read=N
+  merge_index=auto|on|off   look names up in merged listings: when it pays, always, never
+  memory=SIZE         for merged listings (512M)
+  threads=N  threaded=0|1  transport=auto|read|uring  io_uring=on|off  max_write=N  max_read=N
   debug  strict       as -d and --strict
 
 Mounting

@@ -1,0 +1,54 @@
+// ListingClock: how much memory the listings of all directories take, and which go when it is too much.
+//
+// Owned by Tree; internally synchronised, any thread.  Second chance: the hand passes over a listing that was
+// used since it last came by (Inode::TakeListingUse) and drops the next one.  What is dropped is read again
+// when it is next needed; views of it that are open keep it alive until they are closed.
+#ifndef PLYFS_ENGINE_TREE_LISTING_CLOCK_H_
+#define PLYFS_ENGINE_TREE_LISTING_CLOCK_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "engine/base/ids.h"
+#include "engine/base/mutex.h"
+#include "engine/tree/inode_table.h"
+
+namespace plyfs {
+
+class ListingClock {
+ public:
+  explicit ListingClock(InodeTable& inodes) : inodes_(inodes) {}
+
+  // Before the first listing.
+  void SetLimit(size_t bytes) { limit_ = bytes; }
+
+  // A listing of so many bytes was published for the directory, or has grown to that.  Drops others, and in
+  // the end this one, until what is left fits.
+  void Charge(const InodeRef& dir, size_t bytes);
+
+  // Of listings that there may still be.
+  size_t bytes() const;
+
+ private:
+  struct Item {
+    NodeId node = 0;
+    size_t bytes = 0;
+  };
+  // The next to go; null when there is none.
+  InodeRef NextVictim();
+
+  InodeTable& inodes_;
+  size_t limit_ = ~size_t{0};  // constant once there are listings
+
+  mutable Mutex mu_;
+  std::vector<Item> ring_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<NodeId, size_t> places_ ABSL_GUARDED_BY(mu_);  // in ring_
+  size_t hand_ ABSL_GUARDED_BY(mu_) = 0;
+  size_t total_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace plyfs
+
+#endif  // PLYFS_ENGINE_TREE_LISTING_CLOCK_H_
