@@ -1,5 +1,6 @@
 #include "engine/io/batch.h"
 
+#include <sys/resource.h>
 #include <time.h>
 
 #include "engine/io/batch_uring.h"
@@ -11,6 +12,8 @@ namespace {
 
 constexpr unsigned kRunCalls = 8;
 constexpr uint64_t kColdRun = kRunCalls * 20'000;  // ns: eight calls averaging over 20 us
+// Calls among them that slept, waiting for the disk.
+constexpr long kColdWaits = 2;
 // Fewer than these gain nothing from a ring's fixed price.
 constexpr size_t kWorthLaunching = 4;
 
@@ -18,6 +21,13 @@ uint64_t Nanoseconds() {
   timespec now;
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+// How often this thread has gone to sleep for something.
+long ThreadWaits() {
+  rusage usage = {};
+  ::getrusage(RUSAGE_THREAD, &usage);
+  return usage.ru_nvcsw;
 }
 
 }  // namespace
@@ -44,7 +54,9 @@ void ProbeNow(const Probe& probe, const ProbeQuestion& question, ProbeOutcome* o
 }
 
 ProbeBatch::ProbeBatch(std::span<const Probe> probes, const ProbeQuestion& question, RingPool* rings)
-    : probes_(probes), question_(question), rings_(rings) {}
+    : probes_(probes), question_(question), rings_(rings) {
+  if (rings_ != nullptr && probes_.size() >= kWorthLaunching) waits_ = ThreadWaits();
+}
 
 ProbeBatch::~ProbeBatch() = default;
 
@@ -69,13 +81,19 @@ void ProbeBatch::Launch() {
 
 void ProbeBatch::NoteTime(const Probe& probe, uint64_t nanoseconds) {
   run_time_ += nanoseconds;
-  if (run_time_ > kColdRun) {
-    // Over the limit for eight even if those still missing took no time.
+  ++run_calls_;
+  // Over the limit for eight even if those still missing took no time.
+  bool long_run = run_time_ > kColdRun;
+  if (!long_run && run_calls_ < kRunCalls) return;
+  run_time_ = run_calls_ = 0;
+  if (!long_run || probes_.size() < kWorthLaunching) return;
+  // On a busy machine calls take long because others run: a ring would only add to that.
+  long waits = ThreadWaits();
+  if (waits - waits_ >= kColdWaits) {
     cold_ = true;
     if (probe.pace != nullptr) probe.pace->NoteCold();
-  } else if (++run_calls_ == kRunCalls) {
-    run_time_ = run_calls_ = 0;
   }
+  waits_ = waits;
 }
 
 bool ProbeBatch::Next(ProbeOutcome* outcome) {

@@ -2,8 +2,11 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+#include <ctime>
 #include <deque>
 
+#include "absl/hash/hash.h"
 #include "engine/base/asked_layer.h"
 #include "engine/io/batch.h"
 #include "engine/io/sys_open.h"
@@ -12,6 +15,9 @@
 
 namespace plyfs {
 namespace {
+
+// Longer than any filesystem's tick.
+constexpr int64_t kTickNs = 20'000'000;
 
 bool IsNotHere(int error) {
   return error == ENOENT || error == ENAMETOOLONG || error == ENOTDIR;
@@ -62,6 +68,7 @@ class Prober {
     if (step.role != Role::kTop) return OkStatus();
     out_.upper = true;
     out_.top = e.st;
+    if (S_ISDIR(e.st.stx_mode)) out_.copies.Add(e.st);
     out_.upper_opaque = fold_.opaque();
     if (!S_ISDIR(e.st.stx_mode)) {
       PLY_TRY(out_.upper_origin, context_.records.Get(e.fd.get(), Record::kOrigin));
@@ -178,6 +185,7 @@ class Prober {
         [[fallthrough]];
       case Role::kMember:
         if (out_.members.empty()) out_.first_member = ObjectIdOf(st);
+        out_.copies.Add(st);
         out_.members.push_back(LowerMember{layer, path});
         break;
       case Role::kData:
@@ -199,6 +207,19 @@ class Prober {
 };
 
 }  // namespace
+
+void CopiesDigest::Add(const struct statx& copy) {
+  sum_ = absl::HashOf(sum_, ObjectIdOf(copy), copy.stx_ctime.tv_sec, copy.stx_ctime.tv_nsec);
+  latest_ns_ = std::max(latest_ns_, copy.stx_ctime.tv_sec * int64_t{1'000'000'000} + copy.stx_ctime.tv_nsec);
+}
+
+uint64_t CopiesDigest::settled_value() const {
+  struct timespec now = {};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  int64_t age = now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec - latest_ns_;
+  // A time yet to come says nothing of when the change was.
+  return age > kTickNs ? sum_ : 0;
+}
 
 Result<Probed> ProbeName(const ProbeContext& context, int upper_dir, const Lowers& lowers, Name name) {
   Prober prober(context, name, lowers);

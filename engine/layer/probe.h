@@ -27,6 +27,21 @@ struct LowerMember {
   LowerPath path;
 };
 
+// Tells whether the copies of a directory are the ones seen before, with the records they had: of each copy
+// in turn, what it is and when it was last changed.
+class CopiesDigest {
+ public:
+  void Add(const struct statx& copy);
+  uint64_t value() const { return sum_; }
+  // The same, but 0 where a change may leave no trace: filesystems count ctimes in ticks, and a copy has been
+  // changed within this one.
+  uint64_t settled_value() const;
+
+ private:
+  uint64_t sum_ = 0;
+  int64_t latest_ns_ = 0;
+};
+
 // Where to look for a name of a directory in its lower layers.
 struct Lowers {
   // Whom to ask, topmost first: all of the directory's members, or those among them that are known to hold
@@ -52,7 +67,8 @@ struct Probed {
   // Directories: the lower members, topmost first, and the number of the topmost.
   std::vector<LowerMember> members;
   ObjectId first_member;
-  size_t asked = 0;  // lower layers
+  CopiesDigest copies;  // of all of the directory's copies, upper's among them
+  size_t asked = 0;     // lower layers
 };
 
 struct ProbeContext {

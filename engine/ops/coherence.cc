@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "engine/base/log.h"
 #include "engine/io/sys_open.h"
+#include "engine/io/sys_stat.h"
 #include "engine/layer/object.h"
 #include "engine/ops/file_access.h"
 #include "engine/ops/locate.h"
@@ -45,7 +46,8 @@ uint32_t Coherence::WatchOne(const InodeRef& dir) {
   while (true) {
     uint32_t before = dir->watch_word();
     if (Inode::WatchOf(before) != Inode::Watch::kNot) return before;
-    Watcher::Outcome outcome = WatchCopies(dir);
+    CopiesDigest copies;
+    Watcher::Outcome outcome = WatchCopies(dir, &copies);
     if (outcome == Watcher::Outcome::kNoRoom) {
       LogOnce(told_no_room_,
               "lower=watch: no room for more watches (fs.fanotify.max_user_marks): changes made by hand in "
@@ -53,13 +55,21 @@ uint32_t Coherence::WatchOne(const InodeRef& dir) {
       wants_room_.store(true, std::memory_order_relaxed);
       watcher_.Wake();
     }
-    if (!SameCopies(dir)) continue;
+    if (!AsSeen(*dir, copies) && !SameCopies(dir)) continue;
     bool watched = outcome == Watcher::Outcome::kWatched;
     // Otherwise the copies have become others meanwhile.
     if (dir->SetWatch(before, watched ? Inode::Watch::kWatched : Inode::Watch::kCannot)) {
       return dir->watch_word();
     }
   }
+}
+
+// The lookup saw these very copies, and the parent, watched before that and ever since, would tell of others.
+bool Coherence::AsSeen(const Inode& dir, const CopiesDigest& now) {
+  Inode::SeenCopies seen = dir.seen_copies();
+  std::optional<InodeName> name = dir.AnyName();
+  return seen.digest != 0 && seen.digest == now.value() && name && name->parent->watched() &&
+         name->parent->watch_word() == seen.parent_word;
 }
 
 // A copy may have come or gone by hand, or the records that say which copies join (opaque, redirect) may have
@@ -79,24 +89,35 @@ bool Coherence::SameCopies(const InodeRef& dir) {
   return !looked_up.ok() || !(*looked_up == dir);
 }
 
-Watcher::Outcome Coherence::WatchCopies(const InodeRef& dir) {
+namespace {
+
+// After it has been marked: a change from then on is told.
+void AddCopy(int fd, CopiesDigest* copies) {
+  if (Result<struct statx> st = sys::StatxFd(fd); st.ok()) copies->Add(*st);
+}
+
+}  // namespace
+
+Watcher::Outcome Coherence::WatchCopies(const InodeRef& dir, CopiesDigest* copies) {
   if (dir->is_upper()) {
     Result<SharedFd> fd = UpperDir(parts_, dir);
     // Gone by hand: whoever reads it will see.
     if (fd.ok()) {
       Watcher::Outcome outcome = watcher_.Watch(dir->id(), (*fd)->get(), Watcher::Changes::kOurs);
       if (outcome != Watcher::Outcome::kWatched) return outcome;
+      AddCopy((*fd)->get(), copies);
     }
   }
   DirLowers lowers = dir->lowers();
   for (size_t i = 0; i < lowers.size(); ++i) {
-    Watcher::Outcome outcome = WatchLower(*dir, lowers, i);
+    Watcher::Outcome outcome = WatchLower(*dir, lowers, i, copies);
     if (outcome != Watcher::Outcome::kWatched) return outcome;
   }
   return Watcher::Outcome::kWatched;
 }
 
-Watcher::Outcome Coherence::WatchLower(const Inode& dir, const DirLowers& lowers, size_t i) {
+Watcher::Outcome Coherence::WatchLower(const Inode& dir, const DirLowers& lowers, size_t i,
+                                       CopiesDigest* copies) {
   const Layer& layer = parts_.stack->lower(lowers.layer(i));
   Result<UniqueFd> fd = layer.OpenAt(lowers.path(i), O_PATH | O_DIRECTORY);
   // Removed by hand: its parent in the layer is watched and tells.
@@ -107,6 +128,7 @@ Watcher::Outcome Coherence::WatchLower(const Inode& dir, const DirLowers& lowers
     LogOnce(told_unwatchable_, "lowerdir=" + layer.path() +
                                    ": cannot be watched: changes made there by hand show after a second");
   }
+  AddCopy(fd->get(), copies);
   return outcome;
 }
 

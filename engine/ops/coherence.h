@@ -76,9 +76,10 @@ class Coherence final : private Watcher::Sink {
   void Later(std::vector<Doubt> doubts);
 
   uint32_t WatchOne(const InodeRef& dir);
+  static bool AsSeen(const Inode& dir, const CopiesDigest& now);
   bool SameCopies(const InodeRef& dir);
-  Watcher::Outcome WatchCopies(const InodeRef& dir);
-  Watcher::Outcome WatchLower(const Inode& dir, const DirLowers& lowers, size_t i);
+  Watcher::Outcome WatchCopies(const InodeRef& dir, CopiesDigest* copies);
+  Watcher::Outcome WatchLower(const Inode& dir, const DirLowers& lowers, size_t i, CopiesDigest* copies);
   void MakeRoom();
 
   Parts& parts_;

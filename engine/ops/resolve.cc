@@ -193,6 +193,7 @@ Result<std::optional<InodeRef>> LoadOnce(Parts& parts, const InodeRef& dir, Name
   }
   FixOrigin(parts, dir, name, *probed);
   InodeRef inode = Admit(parts, dir, name, *probed);
+  if (inode->is_dir() && trust.keeps()) inode->SetSeenCopies({probed->copies.settled_value(), trust.word});
   uint64_t version = inode->attr_version();
   if (dentries.Finish(ticket, name, {DentryCache::State::kPresent, inode->id()})) {
     if (StillWatched(*dir, trust)) KeepAttr(parts, inode, version, *probed);
@@ -239,7 +240,8 @@ Result<InodeRef> ResolvePresent(Parts& parts, const InodeRef& dir, Name name) {
 
 Result<bool> NeedsWhiteout(Parts& parts, const InodeRef& dir, Name name) {
   if (!dir->merged()) return false;
-  return LowerPositive(parts.probe_context(), WhomToAsk(*dir, ListedName(parts.tree, *dir, name)).members, name);
+  return LowerPositive(parts.probe_context(), WhomToAsk(*dir, ListedName(parts.tree, *dir, name)).members,
+                       name);
 }
 
 }  // namespace plyfs

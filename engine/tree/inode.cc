@@ -168,6 +168,16 @@ void Inode::SetLowers(DirLowers lowers) {
   ResetWatch();
 }
 
+Inode::SeenCopies Inode::seen_copies() const {
+  TinyLock lock(mu_);
+  return dir_->seen;
+}
+
+void Inode::SetSeenCopies(const SeenCopies& seen) {
+  TinyLock lock(mu_);
+  dir_->seen = seen;
+}
+
 void Inode::ResetWatch() {
   uint32_t first = table_.first_watch_word();
   uint32_t word = watch_.load(std::memory_order_relaxed);

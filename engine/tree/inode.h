@@ -175,6 +175,15 @@ class Inode {
   uint32_t watch_word() const { return watch_.load(std::memory_order_acquire); }
   static Watch WatchOf(uint32_t word) { return static_cast<Watch>(word & 3); }
   bool watched() const { return WatchOf(watch_word()) == Watch::kWatched; }
+  // Directories: as a lookup saw the copies, with the parent watched as its word then said; 0, 0: not known.
+  // What was seen holds as long as both are the same (Coherence::SameCopies).
+  struct SeenCopies {
+    uint64_t digest = 0;
+    uint32_t parent_word = 0;
+    friend bool operator==(const SeenCopies&, const SeenCopies&) = default;
+  };
+  SeenCopies seen_copies() const;
+  void SetSeenCopies(const SeenCopies& seen);
   // False: the word is not `before` any more.
   bool SetWatch(uint32_t before, Watch state) {
     return watch_.compare_exchange_strong(before, (before & ~3u) | static_cast<uint32_t>(state),
@@ -238,6 +247,7 @@ class Inode {
     std::shared_ptr<MergedDir> listing;
     uint64_t version = 0;
     Cookie next_cookie = 0;
+    SeenCopies seen;
     uint64_t rent = 0;
     unsigned price_shift = 0;
   };
