@@ -11,10 +11,14 @@ void ListingClock::Charge(const InodeRef& dir, size_t bytes) {
     total_ += bytes - item.bytes;
     item.bytes = bytes;
   }
-  while (InodeRef victim = NextVictim()) victim->DropListing();
+  while (InodeRef victim = NextVictim()) {
+    // One without a listing may be having it read: that is not to be disturbed.
+    if (victim->listing()) victim->DropListing();
+  }
 }
 
 InodeRef ListingClock::NextVictim() {
+  std::vector<InodeRef> passed;  // references are dropped after the lock
   MutexLock lock(mu_);
   while (total_ > limit_ && !ring_.empty()) {
     hand_ = hand_ < ring_.size() ? hand_ : 0;
@@ -22,6 +26,7 @@ InodeRef ListingClock::NextVictim() {
     InodeRef dir = inodes_.Find(item.node);
     if (dir && dir->TakeListingUse()) {
       ++hand_;
+      passed.push_back(std::move(dir));
       continue;
     }
     total_ -= item.bytes;
@@ -31,7 +36,7 @@ InodeRef ListingClock::NextVictim() {
       places_[item.node] = hand_;
     }
     ring_.pop_back();
-    if (dir && dir->listing()) return dir;
+    if (dir) return dir;
   }
   return InodeRef();
 }
