@@ -12,8 +12,6 @@ namespace {
 
 constexpr unsigned kRunCalls = 8;
 constexpr uint64_t kColdRun = kRunCalls * 20'000;  // ns: eight calls averaging over 20 us
-// Calls among them that slept, waiting for the disk.
-constexpr long kColdWaits = 2;
 // Fewer than these gain nothing from a ring's fixed price.
 constexpr size_t kWorthLaunching = 4;
 
@@ -23,11 +21,11 @@ uint64_t Nanoseconds() {
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
-// How often this thread has gone to sleep for something.
-long ThreadWaits() {
+// Blocks that this thread has had read from a disk (getrusage(2): ru_inblock).
+long BlocksRead() {
   rusage usage = {};
   ::getrusage(RUSAGE_THREAD, &usage);
-  return usage.ru_nvcsw;
+  return usage.ru_inblock;
 }
 
 }  // namespace
@@ -55,7 +53,7 @@ void ProbeNow(const Probe& probe, const ProbeQuestion& question, ProbeOutcome* o
 
 ProbeBatch::ProbeBatch(std::span<const Probe> probes, const ProbeQuestion& question, RingPool* rings)
     : probes_(probes), question_(question), rings_(rings) {
-  if (rings_ != nullptr && probes_.size() >= kWorthLaunching) waits_ = ThreadWaits();
+  if (rings_ != nullptr && probes_.size() >= kWorthLaunching) blocks_read_ = BlocksRead();
 }
 
 ProbeBatch::~ProbeBatch() = default;
@@ -88,12 +86,9 @@ void ProbeBatch::NoteTime(const Probe& probe, uint64_t nanoseconds) {
   run_time_ = run_calls_ = 0;
   if (!long_run || probes_.size() < kWorthLaunching) return;
   // On a busy machine calls take long because others run: a ring would only add to that.
-  long waits = ThreadWaits();
-  if (waits - waits_ >= kColdWaits) {
-    cold_ = true;
-    if (probe.pace != nullptr) probe.pace->NoteCold();
-  }
-  waits_ = waits;
+  if (BlocksRead() == blocks_read_) return;
+  cold_ = true;
+  if (probe.pace != nullptr) probe.pace->NoteCold();
 }
 
 bool ProbeBatch::Next(ProbeOutcome* outcome) {

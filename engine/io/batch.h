@@ -4,10 +4,10 @@
 // enough: what was opened beyond is closed, what is still in flight is given up.
 //
 // While the filesystems answer from memory each probe is one plain system call, made when its outcome is
-// asked for, so stopping early costs nothing.  When eight in a row average over 20 us, asleep and not just
-// kept waiting for a processor, the filesystem is cold, and all that remain go to the ring at once: 500 cold
-// probes then cost one wait for the disk, not 500.  Roots
-// on a network or FUSE filesystem are never probed synchronously, unless there is no ring at all.
+// asked for, so stopping early costs nothing.  When eight in a row average over 20 us and blocks were read
+// from a disk meanwhile, the filesystem is cold, and all that remain go to the ring at once: 500 cold probes
+// then cost one wait for the disk, not 500.  Roots on a network or FUSE filesystem are never probed
+// synchronously, unless there is no ring at all.
 #ifndef PLYFS_ENGINE_IO_BATCH_H_
 #define PLYFS_ENGINE_IO_BATCH_H_
 
@@ -100,7 +100,7 @@ class ProbeBatch {
   // Time and number of the current run of plain calls.
   uint64_t run_time_ = 0;
   unsigned run_calls_ = 0;
-  long waits_ = 0;  // of this thread when it began
+  long blocks_read_ = 0;  // by this thread when it began
   bool cold_ = false;
   std::unique_ptr<UringBatch> uring_;
   size_t uring_base_ = 0;  // the probe that is the first of `uring_`
