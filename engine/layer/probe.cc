@@ -157,6 +157,7 @@ class Prober {
     PLY_TRY(Examined e, Examine(context_, fold_, std::move(outcome)));
     PLY_TRY(FoldStep step, fold_.Add(e.finding));
     Keep(step.role, member.layer, path, e.st);
+    out_.xwhiteouts |= e.finding.opaque == Opaque::kHasXwhiteouts;
     return OkStatus();
   }
 
@@ -170,6 +171,7 @@ class Prober {
       PLY_TRY(Examined e, Examine(context_, fold_, OutcomeOf(context_.stack.lower(id).OpenAt(path, O_PATH))));
       PLY_TRY(FoldStep step, fold_.Add(e.finding));
       Keep(step.role, id, path, e.st);
+      out_.xwhiteouts |= e.finding.opaque == Opaque::kHasXwhiteouts;
       if (!step.descend) return OkStatus();
     }
   }
@@ -209,7 +211,7 @@ class Prober {
 }  // namespace
 
 void CopiesDigest::Add(const struct statx& copy) {
-  sum_ = absl::HashOf(sum_, ObjectIdOf(copy), copy.stx_ctime.tv_sec, copy.stx_ctime.tv_nsec);
+  sum_ += absl::HashOf(ObjectIdOf(copy), copy.stx_ctime.tv_sec, copy.stx_ctime.tv_nsec);
   latest_ns_ = std::max(latest_ns_, copy.stx_ctime.tv_sec * int64_t{1'000'000'000} + copy.stx_ctime.tv_nsec);
 }
 

@@ -27,8 +27,8 @@ struct LowerMember {
   LowerPath path;
 };
 
-// Tells whether the copies of a directory are the ones seen before, with the records they had: of each copy
-// in turn, what it is and when it was last changed.
+// Tells whether the copies of a directory are the ones seen before, with the records they had: what each is
+// and when it was last changed.  In whatever order they are added.
 class CopiesDigest {
  public:
   void Add(const struct statx& copy);
@@ -67,8 +67,9 @@ struct Probed {
   // Directories: the lower members, topmost first, and the number of the topmost.
   std::vector<LowerMember> members;
   ObjectId first_member;
-  CopiesDigest copies;  // of all of the directory's copies, upper's among them
-  size_t asked = 0;     // lower layers
+  CopiesDigest copies;      // of all of the directory's copies, upper's among them
+  bool xwhiteouts = false;  // one of the lower members, the lowest apart, says that it holds xattr whiteouts
+  size_t asked = 0;         // lower layers
 };
 
 struct ProbeContext {

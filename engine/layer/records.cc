@@ -1,5 +1,7 @@
 #include "engine/layer/records.h"
 
+#include <algorithm>
+
 #include "engine/io/sys_xattr.h"
 
 namespace plyfs {
@@ -29,7 +31,34 @@ Status Records::Remove(int fd, Record record) const {
   return removed;
 }
 
+namespace {
+
+bool Names(std::string_view list, std::string_view name) {
+  while (!list.empty()) {
+    size_t end = list.find('\0');
+    if (list.substr(0, end) == name) return true;
+    list.remove_prefix(end == list.npos ? list.size() : end + 1);
+  }
+  return false;
+}
+
+}  // namespace
+
+// Most objects have no record at all: one call tells, where there would be one for each.
+Result<bool> Records::MayHave(int fd, std::initializer_list<Record> records) const {
+  Result<std::string> list = sys::ListXattr(fd);
+  if (list.error() == EOPNOTSUPP) return false;
+  if (list.error() == ERANGE || list.error() == E2BIG) return true;
+  if (!list.ok()) return list.status();
+  return std::any_of(records.begin(), records.end(),
+                     [&](Record record) { return Names(*list, names_.Of(record)); });
+}
+
 Status Records::Read(int fd, const WantedRecords& wanted, Finding* finding) const {
+  if (wanted.opaque && wanted.redirect) {
+    PLY_TRY(bool any, MayHave(fd, {Record::kOpaque, Record::kRedirect}));
+    if (!any) return OkStatus();
+  }
   if (wanted.whiteout) {
     PLY_TRY(auto value, Get(fd, Record::kWhiteout));
     finding->whiteout_record = value.has_value();

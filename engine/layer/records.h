@@ -5,6 +5,7 @@
 #ifndef PLYFS_ENGINE_LAYER_RECORDS_H_
 #define PLYFS_ENGINE_LAYER_RECORDS_H_
 
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +32,9 @@ class Records {
   Status Read(int fd, const WantedRecords& wanted, Finding* finding) const;
 
  private:
+  // Whether the object may have any of them.
+  Result<bool> MayHave(int fd, std::initializer_list<Record> records) const;
+
   const XattrNames names_;
 };
 

@@ -36,9 +36,11 @@ Result<bool> Settle(int dir, bool xwhiteouts, const Records& records, ScannedEnt
 
 Status ScanDirectory(int dir, const Records& records, XattrWhiteouts look,
                      const std::function<Status(const ScannedEntry&)>& visit) {
-  PLY_TRY(auto opaque, records.Get(dir, Record::kOpaque));
-  bool xwhiteouts =
-      look == XattrWhiteouts::kEverywhere || (opaque && ParseOpaque(*opaque) == Opaque::kHasXwhiteouts);
+  bool xwhiteouts = look == XattrWhiteouts::kEverywhere;
+  if (look == XattrWhiteouts::kWhereSaid) {
+    PLY_TRY(auto opaque, records.Get(dir, Record::kOpaque));
+    xwhiteouts = opaque && ParseOpaque(*opaque) == Opaque::kHasXwhiteouts;
+  }
   sys::DirReader reader(dir);
   while (true) {
     PLY_TRY(const sys::DirReader::Entry* raw, reader.Next());

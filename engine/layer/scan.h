@@ -24,8 +24,9 @@ struct ScannedEntry {
 
 // Visits the entries of one layer's directory but "." and "..", in the directory's order, until one answers
 // with an error, which is given back.  Device whiteouts are marked in every directory (D9); xattr whiteouts
-// where the directory has opaque=x (X5), or where asked.  `dir` must be readable (not O_PATH).
-enum class XattrWhiteouts { kWhereSaid, kEverywhere };
+// where the directory has opaque=x (X5), or where asked; kNowhere for one known not to have it.  `dir` must
+// be readable (not O_PATH).
+enum class XattrWhiteouts { kWhereSaid, kEverywhere, kNowhere };
 Status ScanDirectory(int dir, const Records& records, XattrWhiteouts look,
                      const std::function<Status(const ScannedEntry&)>& visit);
 

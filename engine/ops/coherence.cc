@@ -35,33 +35,52 @@ void Coherence::Stop() {
 
 uint32_t Coherence::Watch(const InodeRef& dir) {
   if (uint32_t word = dir->watch_word(); Inode::WatchOf(word) != Inode::Watch::kNot) return word;
-  // From the top: a change above may change what is beneath.
+  WatchAbove(dir);
+  return WatchOne(dir);
+}
+
+void Coherence::WatchAbove(const InodeRef& dir) {
   std::vector<InodeRef> path{dir};
   while (std::optional<InodeName> name = path.back()->AnyName()) path.push_back(name->parent);
   for (; path.size() > 1; path.pop_back()) (void)WatchOne(path.back());
-  return WatchOne(dir);
 }
 
 uint32_t Coherence::WatchOne(const InodeRef& dir) {
   while (true) {
-    uint32_t before = dir->watch_word();
-    if (Inode::WatchOf(before) != Inode::Watch::kNot) return before;
-    CopiesDigest copies;
-    Watcher::Outcome outcome = WatchCopies(dir, &copies);
-    if (outcome == Watcher::Outcome::kNoRoom) {
-      LogOnce(told_no_room_,
-              "lower=watch: no room for more watches (fs.fanotify.max_user_marks): changes made by hand in "
-              "further directories show after a second, and these are read anew each time");
-      wants_room_.store(true, std::memory_order_relaxed);
-      watcher_.Wake();
-    }
-    if (!AsSeen(*dir, copies) && !SameCopies(dir)) continue;
-    bool watched = outcome == Watcher::Outcome::kWatched;
-    // Otherwise the copies have become others meanwhile.
-    if (dir->SetWatch(before, watched ? Inode::Watch::kWatched : Inode::Watch::kCannot)) {
-      return dir->watch_word();
-    }
+    uint32_t word = dir->watch_word();
+    if (Inode::WatchOf(word) != Inode::Watch::kNot) return word;
+    Marking marking(*this, dir);
+    MarkCopies(dir, &marking);
+    if (std::optional<uint32_t> now = marking.Finish()) return *now;
   }
+}
+
+void Coherence::Marking::Mark(int copy, Watcher::Changes changes, const Layer* layer) {
+  if (outcome_ != Watcher::Outcome::kWatched) return;
+  outcome_ = coherence_.watcher_.Watch(dir_->id(), copy, changes);
+  // After it was marked: a change from then on is told.
+  if (Result<struct statx> st = sys::StatxFd(copy); st.ok()) copies_.Add(*st);
+  if (outcome_ == Watcher::Outcome::kUnwatchable && layer) {
+    LogOnce(
+        coherence_.told_unwatchable_,
+        "lowerdir=" + layer->path() + ": cannot be watched: changes made there by hand show after a second");
+  }
+}
+
+std::optional<uint32_t> Coherence::Marking::Finish() {
+  if (outcome_ == Watcher::Outcome::kNoRoom) coherence_.TellNoRoom();
+  if (!AsSeen(*dir_, copies_) && !coherence_.SameCopies(dir_)) return std::nullopt;
+  bool watched = outcome_ == Watcher::Outcome::kWatched;
+  if (!dir_->SetWatch(before_, watched ? Inode::Watch::kWatched : Inode::Watch::kCannot)) return std::nullopt;
+  return dir_->watch_word();
+}
+
+void Coherence::TellNoRoom() {
+  LogOnce(told_no_room_,
+          "lower=watch: no room for more watches (fs.fanotify.max_user_marks): changes made by hand in "
+          "further directories show after a second, and these are read anew each time");
+  wants_room_.store(true, std::memory_order_relaxed);
+  watcher_.Wake();
 }
 
 // The lookup saw these very copies, and the parent, watched before that and ever since, would tell of others.
@@ -89,47 +108,22 @@ bool Coherence::SameCopies(const InodeRef& dir) {
   return !looked_up.ok() || !(*looked_up == dir);
 }
 
-namespace {
-
-// After it has been marked: a change from then on is told.
-void AddCopy(int fd, CopiesDigest* copies) {
-  if (Result<struct statx> st = sys::StatxFd(fd); st.ok()) copies->Add(*st);
-}
-
-}  // namespace
-
-Watcher::Outcome Coherence::WatchCopies(const InodeRef& dir, CopiesDigest* copies) {
+void Coherence::MarkCopies(const InodeRef& dir, Marking* marking) {
   if (dir->is_upper()) {
-    Result<SharedFd> fd = UpperDir(parts_, dir);
     // Gone by hand: whoever reads it will see.
-    if (fd.ok()) {
-      Watcher::Outcome outcome = watcher_.Watch(dir->id(), (*fd)->get(), Watcher::Changes::kOurs);
-      if (outcome != Watcher::Outcome::kWatched) return outcome;
-      AddCopy((*fd)->get(), copies);
-    }
+    if (Result<SharedFd> fd = UpperDir(parts_, dir); fd.ok()) marking->Upper((*fd)->get());
   }
   DirLowers lowers = dir->lowers();
   for (size_t i = 0; i < lowers.size(); ++i) {
-    Watcher::Outcome outcome = WatchLower(*dir, lowers, i, copies);
-    if (outcome != Watcher::Outcome::kWatched) return outcome;
+    const Layer& layer = parts_.stack->lower(lowers.layer(i));
+    Result<UniqueFd> fd = layer.OpenAt(lowers.path(i), O_PATH | O_DIRECTORY);
+    if (fd.ok()) {
+      marking->Lower(fd->get(), layer);
+    } else if (fd.error() != ENOENT && fd.error() != ENOTDIR) {
+      marking->Fail();
+    }
+    // Otherwise removed by hand: its parent in the layer is watched and tells.
   }
-  return Watcher::Outcome::kWatched;
-}
-
-Watcher::Outcome Coherence::WatchLower(const Inode& dir, const DirLowers& lowers, size_t i,
-                                       CopiesDigest* copies) {
-  const Layer& layer = parts_.stack->lower(lowers.layer(i));
-  Result<UniqueFd> fd = layer.OpenAt(lowers.path(i), O_PATH | O_DIRECTORY);
-  // Removed by hand: its parent in the layer is watched and tells.
-  if (fd.error() == ENOENT || fd.error() == ENOTDIR) return Watcher::Outcome::kWatched;
-  if (!fd.ok()) return Watcher::Outcome::kUnwatchable;
-  Watcher::Outcome outcome = watcher_.Watch(dir.id(), fd->get(), Watcher::Changes::kOthers);
-  if (outcome == Watcher::Outcome::kUnwatchable) {
-    LogOnce(told_unwatchable_, "lowerdir=" + layer.path() +
-                                   ": cannot be watched: changes made there by hand show after a second");
-  }
-  AddCopy(fd->get(), copies);
-  return outcome;
 }
 
 bool Coherence::WatchStaged(const Inode& dir, int copy) {
@@ -428,9 +422,14 @@ Trust WatchDir(Parts& parts, const InodeRef& dir) {
   return Trust{parts.coherence ? parts.coherence->Watch(dir) : dir->watch_word()};
 }
 
+Trust WatchIfWorthwhile(Parts& parts, const InodeRef& dir) {
+  bool later = parts.coherence && parts.tree.ask_listings && dir->AskedLittle();
+  return later ? Trust{dir->watch_word()} : WatchDir(parts, dir);
+}
+
 Inode::Watching WatchAround(Parts& parts, const InodeRef& inode) {
   if (parts.coherence) {
-    for (const InodeName& name : inode->Names()) (void)parts.coherence->Watch(name.parent);
+    for (const InodeName& name : inode->Names()) (void)WatchIfWorthwhile(parts, name.parent);
   }
   return inode->AttrWatching();
 }

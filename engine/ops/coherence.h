@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,32 @@ class Coherence final : private Watcher::Sink {
   // Before the directory is first read: watches all its copies, unless that was done; gives its watch word
   // (Inode::watch_word).
   uint32_t Watch(const InodeRef& dir);
+  // The directories above it: a change there may change what is beneath.
+  void WatchAbove(const InodeRef& dir);
+
+  // A directory on its way to being watched by who reads it anyway: each copy is marked when it has been
+  // opened, before its first entry is read, so that nothing falls between.
+  class Marking {
+   public:
+    // REQUIRES: WatchAbove(dir).
+    Marking(Coherence& coherence, const InodeRef& dir)
+        : coherence_(coherence), dir_(dir), before_(dir->watch_word()) {}
+    void Upper(int copy) { Mark(copy, Watcher::Changes::kOurs, nullptr); }
+    void Lower(int copy, const Layer& layer) { Mark(copy, Watcher::Changes::kOthers, &layer); }
+    // A copy cannot be reached.
+    void Fail() { outcome_ = Watcher::Outcome::kUnwatchable; }
+    // The watch word from now on.  Nothing: the copies are others by now; what was read of them is void.
+    std::optional<uint32_t> Finish();
+
+   private:
+    void Mark(int copy, Watcher::Changes changes, const Layer* layer);
+
+    Coherence& coherence_;
+    const InodeRef dir_;
+    const uint32_t before_;
+    CopiesDigest copies_;
+    Watcher::Outcome outcome_ = Watcher::Outcome::kWatched;
+  };
   // A directory's copy that is about to be put into upper; what is known of the directory stays.  False: it
   // is not watched, and LayersChanged must be called once it stands there.
   bool WatchStaged(const Inode& dir, int copy);
@@ -78,8 +105,8 @@ class Coherence final : private Watcher::Sink {
   uint32_t WatchOne(const InodeRef& dir);
   static bool AsSeen(const Inode& dir, const CopiesDigest& now);
   bool SameCopies(const InodeRef& dir);
-  Watcher::Outcome WatchCopies(const InodeRef& dir, CopiesDigest* copies);
-  Watcher::Outcome WatchLower(const Inode& dir, const DirLowers& lowers, size_t i, CopiesDigest* copies);
+  void MarkCopies(const InodeRef& dir, Marking* marking);
+  void TellNoRoom();
   void MakeRoom();
 
   Parts& parts_;
@@ -103,6 +130,9 @@ struct Trust {
 
 // Watches the directory, if that is not done, and says whether what is read from now on may be kept.
 Trust WatchDir(Parts& parts, const InodeRef& dir);
+// Likewise, unless so little is asked of a directory of many layers that watching them does not pay yet: what
+// is read of it then is not kept.
+Trust WatchIfWorthwhile(Parts& parts, const InodeRef& dir);
 // What was read since may be kept: nothing about the watching has changed.
 inline bool StillWatched(const Inode& dir, Trust trust) {
   return trust.keeps() && dir.watch_word() == trust.word;

@@ -26,29 +26,41 @@ Result<UniqueFd> OpenToList(const Layer& layer, const LowerPath& path) {
 // More names than were asked for: no error of any layer.
 constexpr int kTooMany = E2BIG;
 
-Status AddLower(Parts& parts, const Layer& layer, const LowerPath& path, uint64_t most_names,
-                LowerIndexBuilder* builder) {
+// What one reading of a directory is to do.
+struct Reading {
+  uint64_t most_names = ~uint64_t{0};
+  // Not null: the directory is not watched yet, and each copy is marked before it is read.
+  Coherence::Marking* marking = nullptr;
+};
+
+Status AddLower(Parts& parts, const Layer& layer, const LowerPath& path, XattrWhiteouts xwhiteouts,
+                const Reading& reading, LowerIndexBuilder* builder) {
   Result<UniqueFd> fd = OpenToList(layer, path);
   // Removed by hand since the directory was looked up: it holds nothing any more.
   if (fd.error() == ENOENT || fd.error() == ENOTDIR) return OkStatus();
   if (!fd.ok()) return fd.status();
-  return ScanDirectory(
-      fd->get(), parts.records, XattrWhiteouts::kWhereSaid, [&](const ScannedEntry& e) -> Status {
-        if (e.whiteout) {
-          builder->AddWhiteout(layer.id(), e.name);
-        } else {
-          builder->Add(layer.id(), e.name, e.type, MapIno(parts, ObjectId{layer.device(), e.ino, 0}));
-        }
-        return builder->size() <= most_names ? OkStatus() : Status(Errno(kTooMany));
-      });
+  if (reading.marking) reading.marking->Lower(fd->get(), layer);
+  return ScanDirectory(fd->get(), parts.records, xwhiteouts, [&](const ScannedEntry& e) -> Status {
+    if (e.whiteout) {
+      builder->AddWhiteout(layer.id(), e.name);
+    } else {
+      builder->Add(layer.id(), e.name, e.type, MapIno(parts, ObjectId{layer.device(), e.ino, 0}));
+    }
+    return builder->size() <= reading.most_names ? OkStatus() : Status(Errno(kTooMany));
+  });
 }
 
-Result<std::shared_ptr<const LowerIndex>> IndexLowers(Parts& parts, const Inode& dir, uint64_t most_names) {
+Result<std::shared_ptr<const LowerIndex>> IndexLowers(Parts& parts, const Inode& dir,
+                                                      const Reading& reading) {
   DirLowers lowers = dir.lowers();
   if (lowers.empty()) return std::shared_ptr<const LowerIndex>();
   LowerIndexBuilder builder;
+  // Where layers do not change, what the lookup has seen of them holds; it did not look at the lowest.
+  bool known_plain = !parts.coherence && dir.seen_copies().no_xwhiteouts;
   for (size_t i = 0; i < lowers.size(); ++i) {
-    PLY_CHECK(AddLower(parts, parts.stack->lower(lowers.layer(i)), lowers.path(i), most_names, &builder));
+    bool plain = known_plain && i + 1 < lowers.size();
+    PLY_CHECK(AddLower(parts, parts.stack->lower(lowers.layer(i)), lowers.path(i),
+                       plain ? XattrWhiteouts::kNowhere : XattrWhiteouts::kWhereSaid, reading, &builder));
   }
   return builder.Build(parts.tree.layer_sets);
 }
@@ -65,16 +77,17 @@ Result<uint64_t> UpperEntryIno(Parts& parts, const InodeRef& dir, const ScannedE
   return (*inode)->st_ino();
 }
 
-Status AddUpper(Parts& parts, const InodeRef& dir, uint64_t most_names, MergedDir* listing) {
+Status AddUpper(Parts& parts, const InodeRef& dir, const Reading& reading, MergedDir* listing) {
   // Whether a client's reading moves the atime is decided where it reads (dir_view.cc).
   Result<UniqueFd> fd = OpenUpper(parts, dir, O_RDONLY | O_DIRECTORY | O_NOATIME);
   if (fd.error() == EPERM) fd = OpenUpper(parts, dir, O_RDONLY | O_DIRECTORY);
   if (!fd.ok()) return fd.status();
+  if (reading.marking) reading.marking->Upper(fd->get());
   PLY_TRY(auto impure, parts.records.Get(fd->get(), Record::kImpure));
   uint64_t seen = 0;
   return ScanDirectory(fd->get(), parts.records, XattrWhiteouts::kWhereSaid,
                        [&](const ScannedEntry& e) -> Status {
-                         if (++seen > most_names) return Errno(kTooMany);
+                         if (++seen > reading.most_names) return Errno(kTooMany);
                          if (e.whiteout) {
                            listing->Remove(e.name);
                            return OkStatus();
@@ -85,43 +98,59 @@ Status AddUpper(Parts& parts, const InodeRef& dir, uint64_t most_names, MergedDi
                        });
 }
 
-Result<std::shared_ptr<MergedDir>> ReadListing(Parts& parts, const InodeRef& dir, uint64_t most_names) {
-  PLY_TRY(auto index, IndexLowers(parts, *dir, most_names));
+Result<std::shared_ptr<MergedDir>> ReadListing(Parts& parts, const InodeRef& dir, const Reading& reading) {
+  PLY_TRY(auto index, IndexLowers(parts, *dir, reading));
   auto listing = std::make_shared<MergedDir>(std::move(index), std::max(dir->next_cookie(), kDotCookies));
-  if (dir->is_upper()) PLY_CHECK(AddUpper(parts, dir, most_names, listing.get()));
+  if (dir->is_upper()) PLY_CHECK(AddUpper(parts, dir, reading, listing.get()));
   return listing;
+}
+
+// Null: its copies have become others while they were being read.
+Result<std::shared_ptr<MergedDir>> ReadAndWatch(Parts& parts, const InodeRef& dir, Reading reading,
+                                                Trust* trust) {
+  if (!parts.coherence || Inode::WatchOf(trust->word) != Inode::Watch::kNot) {
+    return ReadListing(parts, dir, reading);
+  }
+  parts.coherence->WatchAbove(dir);
+  Coherence::Marking marking(*parts.coherence, dir);
+  reading.marking = &marking;
+  PLY_TRY(std::shared_ptr<MergedDir> made, ReadListing(parts, dir, reading));
+  std::optional<uint32_t> word = marking.Finish();
+  if (!word) return std::shared_ptr<MergedDir>();
+  trust->word = *word;
+  return made;
 }
 
 Result<std::shared_ptr<MergedDir>> Load(Parts& parts, const InodeRef& dir, uint64_t most_names) {
   Exclusion::Hold loading = parts.listings.Acquire(dir->id());
   constexpr int kRounds = 8;
+  std::shared_ptr<MergedDir> made;
   for (int round = 0; round < kRounds; ++round) {
-    Trust trust = WatchDir(parts, dir);
-    if (!trust.keeps()) dir->DropListing();  // nobody would have told of a change (U2)
-    if (auto known = dir->listing()) return known;
-    uint64_t version = dir->listing_version();
-    PLY_TRY(std::shared_ptr<MergedDir> made, ReadListing(parts, dir, most_names));
-    if (dir->PublishListing(made, version)) {
-      if (StillWatched(*dir, trust)) {
-        parts.tree.listings.Charge(dir, made->bytes());
-        return made;
-      }
-      dir->DropListing();
-      if (!trust.keeps()) return made;
+    Trust trust{dir->watch_word()};
+    if (auto known = dir->listing()) {
+      if (trust.keeps()) return known;
+      dir->DropListing();  // nobody would have told of a change (U2)
     }
-    // Changed while it was being read.  The last round's reading is as true as any reader's of a directory
-    // that never rests, but is not kept.
-    if (round + 1 == kRounds) return made;
+    uint64_t version = dir->listing_version();
+    PLY_TRY(made, ReadAndWatch(parts, dir, Reading{most_names}, &trust));
+    if (!made || !dir->PublishListing(made, version)) continue;
+    if (StillWatched(*dir, trust)) {
+      parts.tree.listings.Charge(dir, made->bytes());
+      return made;
+    }
+    dir->DropListing();
+    if (!trust.keeps()) return made;
   }
-  return PLY_BUG("unreachable");
+  // Changed whenever it was being read.  The last round's reading is as true as any reader's of a directory
+  // that never rests, but is not kept.
+  return made ? Result<std::shared_ptr<MergedDir>>(made) : Errno(ESTALE);
 }
 
 }  // namespace
 
 Result<std::shared_ptr<MergedDir>> LoadListing(Parts& parts, const InodeRef& dir) {
   if (dir->unlinked()) return Errno(ENOENT);  // D7
-  Trust trust = WatchDir(parts, dir);
-  if (auto known = dir->listing(); known && trust.keeps()) {
+  if (auto known = dir->listing(); known && dir->watched()) {
     dir->NoteListingUse();
     return known;
   }
@@ -129,7 +158,6 @@ Result<std::shared_ptr<MergedDir>> LoadListing(Parts& parts, const InodeRef& dir
 }
 
 Result<bool> BuyListing(Parts& parts, const InodeRef& dir, uint64_t most_names) {
-  if (!WatchDir(parts, dir).keeps()) return false;
   Result<std::shared_ptr<MergedDir>> bought = Load(parts, dir, most_names);
   if (bought.error() == kTooMany) return false;
   if (!bought.ok()) return bought.status();

@@ -90,8 +90,8 @@ void BuyIfDue(Parts& parts, const InodeRef& dir) {
   uint64_t price = 0;
   bool always = parts.config.merge_index == MergeIndex::kOn;
   if (!parts.tree.ask_listings || !dir->RentIsDue(always, &price)) return;
-  // A name costs an eighth of what a layer costs to ask.
-  constexpr uint64_t kNamesALayer = 8, kNamesAnyway = 1024;
+  // Names cost little beside the layers they are in.
+  constexpr uint64_t kNamesALayer = 32, kNamesAnyway = 1024;
   bool bought = BuyListing(parts, dir, kNamesAnyway + price * kNamesALayer).value_or(false);
   if (!bought) dir->RaisePrice();
 }

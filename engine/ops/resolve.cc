@@ -193,7 +193,9 @@ Result<std::optional<InodeRef>> LoadOnce(Parts& parts, const InodeRef& dir, Name
   }
   FixOrigin(parts, dir, name, *probed);
   InodeRef inode = Admit(parts, dir, name, *probed);
-  if (inode->is_dir() && trust.keeps()) inode->SetSeenCopies({probed->copies.settled_value(), trust.word});
+  if (inode->is_dir() && trust.keeps()) {
+    inode->SetSeenCopies({probed->copies.settled_value(), trust.word, !probed->xwhiteouts});
+  }
   uint64_t version = inode->attr_version();
   if (dentries.Finish(ticket, name, {DentryCache::State::kPresent, inode->id()})) {
     if (StillWatched(*dir, trust)) KeepAttr(parts, inode, version, *probed);
@@ -210,10 +212,10 @@ Result<InodeRef> Resolve(Parts& parts, const InodeRef& dir, Name name, Buying bu
   DentryCache& dentries = parts.tree.dentries;
   for (int round = 0; round < kRounds; ++round) {
     if (dir->unlinked()) return InodeRef();
-    Trust trust = WatchDir(parts, dir);
+    if (buying == Buying::kIfDue) BuyIfDue(parts, dir);
+    Trust trust = WatchIfWorthwhile(parts, dir);
     if (trust.keeps()) {
       if (auto known = Known(parts, dir, name, dentries.Find(dir->id(), name))) return *known;
-      if (buying == Buying::kIfDue) BuyIfDue(parts, dir);
     }
     // One load a name: who comes second waits here and finds the answer in the cache.
     Exclusion::Hold loading = parts.loads.Acquire(LoadKey(*dir, name));

@@ -232,8 +232,9 @@ void Inode::DropListing() {
 
 namespace {
 
-// To read a directory in one layer costs as much as asking it for so many names.
-constexpr uint64_t kPriceOfReading = 8;
+// To read a directory in one layer costs as much as asking it for about four names; but who has asked for
+// two mostly goes on.
+constexpr uint64_t kPriceOfReading = 2;
 // Where so few layers hold the directory, asking is cheap for ever.
 constexpr size_t kFewLayers = 3;
 constexpr unsigned kPriceStep = 2;
@@ -256,6 +257,12 @@ bool Inode::RentIsDue(bool whatever_it_costs, uint64_t* price) {
   if (dir_->rent < *price) return false;
   dir_->rent = 0;
   return true;
+}
+
+bool Inode::AskedLittle() const {
+  TinyLock lock(mu_);
+  return !dir_->listing && dir_->price_shift == 0 && dir_->lowers.size() > kFewLayers &&
+         dir_->rent < dir_->lowers.size() * kPriceOfReading;
 }
 
 void Inode::RaisePrice() {

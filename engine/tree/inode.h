@@ -154,6 +154,8 @@ class Inode {
   bool RentIsDue(bool whatever_it_costs, uint64_t* price);
   // It was too dear at that price.
   void RaisePrice();
+  // So many layers hold it, and so little has been asked of them yet, that watching them all does not pay.
+  bool AskedLittle() const;
   // The first cookie that a listing made now may give out: above all earlier ones.
   Cookie next_cookie() const;
   // Applies a change to the listing, if there is one, and moves the version on.
@@ -180,6 +182,7 @@ class Inode {
   struct SeenCopies {
     uint64_t digest = 0;
     uint32_t parent_word = 0;
+    bool no_xwhiteouts = false;  // no lower copy but the lowest has opaque=x
     friend bool operator==(const SeenCopies&, const SeenCopies&) = default;
   };
   SeenCopies seen_copies() const;
