@@ -212,7 +212,8 @@ class Prober {
 
 void CopiesDigest::Add(const struct statx& copy) {
   sum_ += absl::HashOf(ObjectIdOf(copy), copy.stx_ctime.tv_sec, copy.stx_ctime.tv_nsec);
-  latest_ns_ = std::max(latest_ns_, copy.stx_ctime.tv_sec * int64_t{1'000'000'000} + copy.stx_ctime.tv_nsec);
+  latest_ns_ =
+      std::max<int64_t>(latest_ns_, copy.stx_ctime.tv_sec * int64_t{1'000'000'000} + copy.stx_ctime.tv_nsec);
 }
 
 uint64_t CopiesDigest::settled_value() const {

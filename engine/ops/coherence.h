@@ -20,6 +20,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "engine/base/mutex.h"
 #include "engine/base/name.h"
+#include "engine/layer/probe.h"
 #include "engine/layer/watcher.h"
 #include "engine/tree/inode.h"
 
