@@ -270,8 +270,9 @@ TEST_F(RenameTest, WhatWasPutIntoUpperByHandIsNeverMovedOrReplaced) {
   Put("u/f", "hand");
   Put("u/free", "hand");
   T before = Upper();
-  EXPECT_EQ(Rename("f", "h"), ESTALE);
+  // The first refusal makes the directory be read again, where it is known whole.
   EXPECT_EQ(Rename("g", "free"), ESTALE);
+  EXPECT_EQ(Rename("f", "h"), ESTALE);
   EXPECT_EQ(Upper(), before);
   EXPECT_EQ(Read("f"), "hand");
   EXPECT_EQ(Read("free"), "hand");
