@@ -50,7 +50,7 @@ struct ServeWish {
   double timeout_s = -1;  // < 0: not given
   bool posix_acl = true;
   bool debug = false;
-  uint32_t max_write = 0;     // bytes, 0: not given
+  uint32_t max_write = 0;  // bytes, 0: not given
   TransportChoice transport = TransportChoice::kAuto;
   std::vector<IdMapRange> uid_map, gid_map;
   int64_t squash_uid = -1, squash_gid = -1;  // -1: no

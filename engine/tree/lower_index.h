@@ -27,7 +27,7 @@ class LowerIndex {
     uint64_t ino = 0;  // the merged tree's number
     uint32_t name_at = 0;
     LayerId layer = 0;  // the topmost that holds the name
-    uint16_t set = 0;    // kAlone, kUncounted, or a directory's place in the table of sets, counted from 1
+    uint16_t set = 0;   // kAlone, kUncounted, or a directory's place in the table of sets, counted from 1
     uint8_t name_size = 0;
     uint8_t type = 0;  // DT_*
   };
@@ -40,9 +40,9 @@ class LowerIndex {
     return std::string_view(names_.data() + entries_[i].name_at, entries_[i].name_size);
   }
   std::optional<uint32_t> Find(const Name& name) const;
-  // Which layers hold a directory that may join the merge at the entry (their opaque and redirect records were
-  // not read).  Null: its topmost layer alone, if the entry says kAlone; if it says kUncounted, any from there
-  // on.
+  // Which layers hold a directory that may join the merge at the entry (their opaque and redirect records
+  // were not read).  Null: its topmost layer alone, if the entry says kAlone; if it says kUncounted, any from
+  // there on.
   const LayerSet* set(const Entry& entry) const {
     return entry.set == kAlone || entry.set == kUncounted ? nullptr : sets_[entry.set - 1].get();
   }
