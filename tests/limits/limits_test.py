@@ -8,18 +8,6 @@ import unittest
 from harness import CliTest
 
 
-def daemon_of(mountpoint):
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as file:
-                words = file.read().split(b"\0")
-        except OSError:
-            continue
-        if mountpoint.encode() in words:
-            return int(pid)
-    raise AssertionError(f"no daemon serves {mountpoint}")
-
-
 class ManyLayers(CliTest):
     def test_5000_layers_mount_and_work(self):
         layers = []
@@ -83,11 +71,11 @@ class HungLower(CliTest):
             self.write(f"l2/hung/f{i}", str(i))
             self.write(f"l/local/g{i}", str(i))
         # The hanging filesystem is a plyfs whose daemon is stopped.
-        self.mount("lowerdir=l2,timeout=0", "m2")
+        self.mount(f"lowerdir={self.dir}/l2,timeout=0", "m2")
         self.mount("lowerdir=l:m2,upperdir=u,workdir=w,lower=frozen")
         os.stat(self.path("m/hung"))
         os.listdir(self.path("m/local"))
-        below = daemon_of("m2")
+        below = self.daemon("m2")
         os.kill(below, signal.SIGSTOP)
         try:
             clients = [subprocess.Popen(["cat", self.path(f"m/hung/f{i}")], stdout=subprocess.DEVNULL,
