@@ -5,6 +5,8 @@
 #include <sys/mount.h>
 
 #include <map>
+#include <set>
+#include <string>
 
 namespace plyfs {
 namespace {
@@ -179,6 +181,31 @@ TEST_F(MountOptions, EveryNameThatTakesAValueIsGuardedAgainstOneTypo) {
   }
   EXPECT_THAT(Bad("lowerdir=/l,xion=on", "xion"), HasSubstr("xino="));
   EXPECT_THAT(Bad("lowerdir=/l,thread=1", "thread"), HasSubstr("did you mean"));
+}
+
+// Every option by itself: what it must not be given is one line that names it, whatever it is.
+TEST_F(MountOptions, EveryOptionRefusesWhatItCannotMean) {
+  // Their values are not looked at: of callers, without effect here.
+  const std::set<std::string> free = {
+      "plugins=",    "fscontext=",     "defcontext=",     "rootcontext=",   "splice_read",  "splice_write",
+      "splice_move", "no_splice_read", "no_splice_write", "no_splice_move", "kernel_cache", "defaults",
+      "auto",        "noauto",         "nofail",          "user",           "nouser",       "users",
+      "owner",       "group",          "_netdev",         "comment",        "user_id",      "group_id",
+      "fd",          "rootmode",       "blksize"};
+  int looked_at = 0;
+  for (const std::string& option : KnownOptions()) {
+    if (free.contains(option)) continue;
+    ++looked_at;
+    if (!option.ends_with('=')) {
+      Bad("lowerdir=/l," + option + "=maybe", option + "=maybe");
+      continue;
+    }
+    Bad("lowerdir=/l," + option, option);  // an empty value
+    std::string key = option.substr(0, option.size() - 1);
+    // "sync" alone is mount(8)'s.
+    if (key != "sync") EXPECT_THAT(Bad("lowerdir=/l," + key, key), HasSubstr("needs a value"));
+  }
+  EXPECT_GT(looked_at, 40);
 }
 
 TEST_F(MountOptions, StrictRefusesUnknown) {
