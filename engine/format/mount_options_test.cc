@@ -46,6 +46,7 @@ class MountOptions : public testing::Test {
     EXPECT_TRUE(line_.starts_with(option)) << text << " gave: " << line_;
     EXPECT_EQ(line_.find('\n'), std::string::npos);
     EXPECT_NE(line_.find("; "), std::string::npos) << "no remedy: " << line_;
+    EXPECT_FALSE(line_.ends_with("; ")) << "an empty remedy: " << line_;
     return line_;
   }
 

@@ -88,6 +88,8 @@ class BadPaths(CliTest):
         self.bad("lowerdir=l", "none", point="none")
         self.bad("lowerdir=l", "l/f", point="l/f")
         self.refused(["-o", "lowerdir=l"], "mountpoint")
+        self.refused(["-o", "lowerdir=l", ""], "mountpoint: empty")
+        self.refused(["overlay", "", "-o", "lowerdir=l"], "mountpoint: empty")
         self.refused([], "mountpoint")
 
     def test_one_line_whatever_the_path(self):

@@ -94,6 +94,10 @@ Status PlaceLayers(ParsedOptions& options, Personality personality, std::string*
 
 Result<std::string> PlaceMountpoint(const std::string& given, std::string* error_line) {
   if (MountedFd(given) >= 0) return given;
+  if (given.empty()) {
+    *error_line = "mountpoint: empty; name an existing directory";
+    return Errno(ENOENT);
+  }
   auto refuse = [&](int error, const char* cause, const char* remedy) {
     *error_line = "mountpoint " + Shown(given) + ": " + cause + "; " + remedy;
     return Errno(error);
