@@ -26,6 +26,10 @@ Result<std::unique_ptr<Layer>> OpenLayer(LayerId id, const char* option, const s
       return Refuse(line, option, path, Errno(ENOENT), "no such directory", "create it or correct the path");
     case ENOTDIR:
       return Refuse(line, option, path, Errno(EINVAL), "not a directory", "name a directory");
+    case EMFILE:
+    case ENFILE:
+      return Refuse(line, option, path, layer.status(), std::strerror(layer.error()),
+                    "raise the limit of open files (ulimit -Hn): each layer takes one");
     default:
       return Refuse(line, option, path, layer.status(), std::strerror(layer.error()),
                     "make the directory accessible");

@@ -7,7 +7,7 @@ import os
 import subprocess
 import unittest
 
-from harness import CliTest
+from harness import BIN, CliTest
 
 
 class BadPaths(CliTest):
@@ -91,6 +91,13 @@ class BadPaths(CliTest):
         self.refused(["-o", "lowerdir=l", ""], "mountpoint: empty")
         self.refused(["overlay", "", "-o", "lowerdir=l"], "mountpoint: empty")
         self.refused([], "mountpoint")
+
+    def test_more_layers_than_descriptors(self):
+        for i in range(100):
+            os.makedirs(self.path("s", str(i)))
+        self.write("list", "".join(f"s/{i}\n" for i in range(100)))
+        self.refused(["--nofile=64:64", BIN, "-o", "lowerdir=@list,upperdir=u,workdir=w", "m"], "limit of open files",
+                     program="prlimit")
 
     def test_one_line_whatever_the_path(self):
         line = self.bad("lowerdir=no\nsuch\x1b[31m", "lowerdir=")
