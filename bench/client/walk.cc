@@ -27,6 +27,7 @@ void WalkBelow(int parent, const char* name, Count& count) {
   const int fd = ::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   DIR* dir = fd < 0 ? nullptr : ::fdopendir(fd);
   if (dir == nullptr) {
+    if (errno == ENOENT) return;  // not every layer holds every directory
     count.error = std::string(name) + ": " + std::strerror(errno);
     return;
   }

@@ -66,6 +66,7 @@ def arguments():
     parser.add_argument("--verbose", action="store_true", help="a line for each mount that is measured")
     parser.add_argument("--json", metavar="FILE", help="write every sample")
     parser.add_argument("--html", metavar="FILE", help="write a page with plots")
+    parser.add_argument("--svg", metavar="FILE", help="write the first plot alone")
     parser.add_argument("--plyfs", default=os.path.join(ROOT, "build/bin/plyfs"), help=argparse.SUPPRESS)
     parser.add_argument("--programs", default=os.path.join(ROOT, "build/bin"), help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -89,6 +90,8 @@ def main():
         results.write(args.json)
     if args.html:
         page.write(results, args.html)
+    if args.svg:
+        page.write_plot(results, args.svg)
     for failure in results.failures:
         print(f"bench: failed: {failure}", file=sys.stderr)
     return 1 if results.failures else 0

@@ -15,8 +15,9 @@ class ClientFailed(Exception):
 class Run:
     """`record(row, state, clients, sample)` takes what was measured."""
 
-    def __init__(self, bench, stack, contender, round_number, cold, record):
+    def __init__(self, bench, stack, contender, round_number, small, cold, record):
         self.bench, self.stack, self.contender, self.cold = bench, stack, contender, cold
+        self.small = small
         self.round, self.record = round_number, record
         self.point = bench.point
         self.absent_marks = 0
@@ -46,6 +47,8 @@ class Run:
 
     def renew_backing(self):
         folders = [self.stack.flat] if self.contender.key == "flat" else self.stack.layer_paths()
+        if self.small:  # what the workload does not visit need not be in memory
+            folders = [os.path.join(folder, name) for folder in folders for name in self.stack.dirs]
         if not self.contender.reference:
             self.stack.backing.renew(lambda: self.client("walk", folders, threads=os.cpu_count(), folder="/"))
 

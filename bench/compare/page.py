@@ -6,13 +6,14 @@ from judged import COLUMNS, GOALS, judged_table
 from plot import plot
 from table import cell, cost, work_name
 
-STYLE = """
+SVG_STYLE = ".grid { stroke: #e4e4e4; }"
+STYLE = SVG_STYLE + """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em; color: #222; }
 table { border-collapse: collapse; margin: 1em 0; font-size: 13px; }
 td, th { padding: 3px 9px; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap; }
 td:first-child, th:first-child { text-align: left; }
 .met { color: #1a7f37; } .missed { color: #b3261e; font-weight: 600; } .busy { background: #fff3cd; padding: .5em 1em; }
-svg { width: 540px; max-width: 100%; } svg text { font-size: 12px; } svg .grid { stroke: #e4e4e4; }
+svg { width: 540px; max-width: 100%; } svg text { font-size: 12px; } 
 figure { display: inline-block; margin: .5em; vertical-align: top; } figcaption { font-weight: 600; }
 """
 # The plots that come first: cost against layers of what the project is about.
@@ -38,7 +39,7 @@ def plots(results, kind):
             if any(figure for _, figure in found) and contender not in ("fuse_null", "null_loop"):
                 series[contender] = [(layers, figure.ns) for layers, figure in found if figure]
         if drawn := plot(series, results.labels):
-            yield element("figure", element("figcaption", html.escape(work_name(row, state, clients))) + drawn)
+            yield work_name(row, state, clients), drawn
 
 
 def judged(results):
@@ -71,6 +72,15 @@ def costs(results, kind):
     return table(["work", "layers", *(results.labels[contender] for contender in contenders)], rows)
 
 
+def write_plot(results, path):
+    """The first plot alone, as an SVG file."""
+    for _, drawn in plots(results, "every"):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(drawn.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" font-size="12" ', 1)
+                       .replace(' role="img">', f' role="img"><style>{SVG_STYLE}</style><rect width="100%" height="100%" fill="white"/>', 1) + "\n")
+        return
+
+
 def mount_line(results):
     figures = [(layers, results.figure("every", layers, "mount", "first", "plyfs")) for layers in results.layers("every")]
     return ", ".join(f"{layers} layers: {cost(figure.ns)}" for layers, figure in figures if figure)
@@ -87,7 +97,8 @@ def write(results, path):
              "~: stopped at the time limit. !: plyfs is slower than kernel overlayfs.")
     parts.append(element("p", about))
     for kind in results.kinds():
-        parts += [element("h2", f"Cost against layers: stack &ldquo;{kind}&rdquo;"), *plots(results, kind)]
+        parts += [element("h2", f"Cost against layers: stack &ldquo;{kind}&rdquo;")]
+        parts += [element("figure", element("figcaption", html.escape(name)) + drawn) for name, drawn in plots(results, kind)]
     parts += [element("h2", "As it is judged"), judged(results), element("p", f"Mounting plyfs: {mount_line(results)}.")]
     for kind in results.kinds():
         parts += [element("h2", f"All costs: stack &ldquo;{kind}&rdquo;"), costs(results, kind)]

@@ -71,13 +71,15 @@ class Results:
         return self.facts["load_before"] > 0.5
 
     def write(self, path):
-        from judged import growth_table, judged_table
+        from judged import growth_table, judged_table, other_goals
         rows = [{"stack": key[0], "layers": key[1], "work": key[2], "state": key[3], "clients": key[4],
                  "contender": contender, "ns_per_op": Figure(samples, self.cpu).ns, "samples": samples}
                 for key, of_row in self.samples.items() for contender, samples in of_row.items()]
         whole = {"facts": {**self.facts, "rounds": self.rounds, "busy": self.busy()}, "notes": self.notes,
                  "failures": self.failures, "rows": rows,
-                 "judged": [line.as_json() for line in judged_table(self)], "growth": growth_table(self)}
+                 "judged": [line.as_json() for line in judged_table(self)], "growth": growth_table(self),
+                 "others": [{"what": what, "ns": ns, "most_ns": most, "met": ns <= most}
+                            for what, ns, most in other_goals(self)]}
         with open(f"{path}.new", "w", encoding="utf-8") as file:
             json.dump(whole, file, indent=1)
         os.replace(f"{path}.new", path)

@@ -112,7 +112,7 @@ class Bench:
                 # Who comes first changes from round to round.
                 turn = number % len(self.contenders)
                 for contender in self.contenders[turn:] + self.contenders[:turn]:
-                    if stack.kind not in workload.kinds or not contender.fits(stack):
+                    if not contender.fits(stack):
                         continue
                     if contender.reference and (not workload.has_null or stack is not self.null_stack()):
                         continue
@@ -134,7 +134,7 @@ class Bench:
             self.results.add(stack, contender, row, state, clients, sample)
 
         try:
-            with Run(self, stack, contender, number, cold, record) as run:
+            with Run(self, stack, contender, number, workload.small, cold, record) as run:
                 workload.run(run)
         except (OSError, ClientFailed) as error:
             self.results.fail(f"{key}, {stack.name}, {contender.key}: {error}")

@@ -1,7 +1,7 @@
 """The results as text, for a terminal."""
 import shutil
 
-from judged import COLUMNS, GOALS, GROWTH_ROUNDS, growth_table, judged_table
+from judged import COLUMNS, GOALS, GROWTH_ROUNDS, growth_table, judged_table, other_goals
 
 WORD = {True: "met", False: "MISSED", None: "-"}
 
@@ -105,6 +105,11 @@ def judged(results):
     yield from grid(rows, ["operations a second to kernel overlayfs's"] + [column for _, _, column in COLUMNS])
 
 
+def others(results):
+    for what, ns, most in other_goals(results):
+        yield f"{what}: {cost(ns)} (goal {cost(most)}) {WORD[ns <= most]}"
+
+
 def growth(results):
     rows = [[work_name(line["work"], line["state"], 1), line["contender"], str(line["layers"]),
              f"{line['times']:.2f}", WORD[line["met"]]] for line in growth_table(results)]
@@ -149,7 +154,7 @@ def show(results):
     print(f"{rule}\nAs it is judged (stack `every`, one client)")
     for line in judged(results):
         print(line)
-    for line in growth(results):
+    for line in [*others(results), *growth(results)]:
         print(line)
     for note in results.notes:
         print(note)

@@ -102,20 +102,22 @@ def many(run):
 
 
 class Workload:
-    def __init__(self, run, has_null=False, cold=False, quick=True, kinds=("every", "thin", "real")):
-        self.run, self.has_null, self.cold, self.quick, self.kinds = run, has_null, cold, quick, kinds
+    """`small`: it visits the stack's small directories only."""
+
+    def __init__(self, run, small=False, has_null=False, cold=False, quick=True):
+        self.run, self.small, self.has_null, self.cold, self.quick = run, small, has_null, cold, quick
 
 
 WORKLOADS = {
-    "stat": Workload(names, has_null=True, cold=True),
-    "absent": Workload(absent, has_null=True, cold=True),
-    "ls": Workload(listing, has_null=True, cold=True),
+    "stat": Workload(names, small=True, has_null=True, cold=True),
+    "absent": Workload(absent, small=True, has_null=True, cold=True),
+    "ls": Workload(listing, small=True, has_null=True, cold=True),
     "find": Workload(find, has_null=True, cold=True),
-    "create": Workload(create, has_null=True),
-    "read": Workload(read),
-    "copy-up": Workload(copy_up),
+    "create": Workload(create, small=True, has_null=True),
+    "read": Workload(read, small=True),
+    "copy-up": Workload(copy_up, small=True),
     "tree": Workload(trees, quick=False),
     "git": Workload(git, quick=False),
     "cc": Workload(compiling, quick=False),
-    "many": Workload(many, quick=False),
+    "many": Workload(many, small=True, quick=False),
 }
