@@ -74,10 +74,11 @@ def costs(results, kind):
 
 def write_plot(results, path):
     """The first plot alone, as an SVG file."""
-    for _, drawn in plots(results, "every"):
+    for name, drawn in plots(results, "every"):
         with open(path, "w", encoding="utf-8") as file:
             file.write(drawn.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" font-size="12" ', 1)
-                       .replace(' role="img">', f' role="img"><style>{SVG_STYLE}</style><rect width="100%" height="100%" fill="white"/>', 1) + "\n")
+                       .replace(' role="img">', f' role="img"><style>{SVG_STYLE}</style><rect width="100%" height="100%" fill="white"/>'
+                                f'<text x="74" y="11" font-weight="bold">time of an operation: {html.escape(name)}</text>', 1) + "\n")
         return
 
 

@@ -68,13 +68,14 @@ BENCHMARK(DentryCacheHitOneName)->ThreadRange(1, 4)->UseRealTime();
 void BuildLowerIndex(benchmark::State& state) {
   const auto layers = static_cast<size_t>(state.range(0)), names = static_cast<size_t>(state.range(1));
   const std::vector<std::string> all = MakeNames(layers * names);
+  LayerSetTable sets;
   size_t bytes = 0, size = 0;
   for (auto _ : state) {
     LowerIndexBuilder builder;
     for (size_t i = 0; i < all.size(); ++i) {
       builder.Add(static_cast<LayerId>(i / names), all[i], 8, i + 1);
     }
-    const auto index = builder.Build();
+    const auto index = builder.Build(sets);
     bytes = index->bytes();
     size = index->size();
   }
