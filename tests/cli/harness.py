@@ -17,6 +17,9 @@ KERNEL = [int(number) for number in os.uname().release.split(".")[:2]]
 FUSE_MINOR = int(os.environ.get("PLYFS_FUSE_MINOR", "45" if KERNEL >= [6, 9] else "38"))
 BIRTH_TIMES = FUSE_MINOR >= 39
 
+# Limits of the issue are the plain program's; sanitizers make it several times slower (tools/dev test --asan).
+SLOWER = 10 if os.environ.get("PLYFS_SANITIZED") else 1
+
 
 def mountinfo():
     """(mountpoint, type, options and super options) of each mount."""
