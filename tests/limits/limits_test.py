@@ -37,9 +37,11 @@ class UnlinkedFiles(CliTest):
             os.write(held[-1], b"%d" % i)
             os.unlink(path)
         for i, fd in enumerate(held):
-            if os.pread(fd, 16, 0) != b"%d" % i or os.fstat(fd).st_nlink != 0:
+            if os.pread(fd, 16, 0) != b"%d" % i:
                 return 1
             if i % 100 == 0:
+                if os.fstat(fd).st_nlink != 0:
+                    return 1
                 os.fchmod(fd, 0o600)
                 os.pwrite(fd, b"more", 100)
         return 0
