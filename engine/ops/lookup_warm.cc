@@ -3,13 +3,21 @@
 namespace plyfs::warm {
 namespace {
 
-// Where the whole listing is known, what it does not have is nowhere.
-bool KnownAbsent(const Tree& tree, Inode& dir, Name name) {
+// Where the whole listing is known, what it does not have is nowhere.  The answer goes into the cache as well:
+// when layers come or go, that says which names the client has been told are absent (coherence.h).
+bool FindAbsent(Tree& tree, Inode& dir, Name name) {
   if (!dir.is_dir() || !tree.ask_listings) return false;
   std::shared_ptr<MergedDir> listing = dir.listing();
   if (!listing || listing->Find(name).anyone()) return false;
   dir.NoteListingUse();
-  return true;
+  DentryCache::Ticket ticket;
+  if (tree.dentries.FindOrBegin(dir.id(), name, &ticket).state != DentryCache::State::kUnknown) return false;
+  // Whoever changes the name from here on takes the ticket away.
+  if (dir.listing() != listing || listing->Find(name).anyone()) {
+    tree.dentries.Abandon(ticket, name);
+    return false;
+  }
+  return tree.dentries.Finish(ticket, name, {DentryCache::State::kAbsent, 0});
 }
 
 }  // namespace
@@ -20,7 +28,7 @@ std::optional<Result<Entry>> Lookup(Tree& tree, NodeId parent, Name name) {
   uint32_t ttl = tree.ttl_s.load(std::memory_order_relaxed);
   DentryCache::Found found = tree.dentries.Find(parent, name);
   if (found.state == DentryCache::State::kAbsent) return Result<Entry>(Entry{0, Attr(), ttl, ttl});
-  if (found.state == DentryCache::State::kUnknown && KnownAbsent(tree, *dir, name)) {
+  if (found.state == DentryCache::State::kUnknown && FindAbsent(tree, *dir, name)) {
     return Result<Entry>(Entry{0, Attr(), ttl, ttl});
   }
   if (found.state != DentryCache::State::kPresent) return std::nullopt;

@@ -178,8 +178,8 @@ Result<std::optional<InodeRef>> LoadOnce(Parts& parts, const InodeRef& dir, Name
   DentryCache& dentries = parts.tree.dentries;
   Listed listed = trust.keeps() ? ListedName(parts.tree, *dir, name) : Listed();
   if (listed.absent()) {
-    dentries.Abandon(ticket, name);
-    return std::optional<InodeRef>(InodeRef());
+    bool kept = dentries.Finish(ticket, name, {DentryCache::State::kAbsent, 0});
+    return kept ? std::optional<InodeRef>(InodeRef()) : std::nullopt;
   }
   Result<Probed> probed = Ask(parts, dir, name, WhomToAsk(*dir, listed));
   if (!probed.ok()) {
