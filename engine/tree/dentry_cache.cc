@@ -155,6 +155,7 @@ void DentryCache::Evict(Shard& shard) {
           it->second.used = false;
         } else {
           --shard.absent;
+          if (eviction_sink_) eviction_sink_(it->first.parent, it->first.name);
           shard.map.erase(it);
         }
       }

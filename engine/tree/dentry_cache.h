@@ -37,6 +37,11 @@ class DentryCache {
   // At most `entries` negative entries in all.
   explicit DentryCache(size_t entries = 1 << 18) : per_shard_(entries / kShards + 1) {}
 
+  // Who is told of negative entries that are dropped for want of room: nobody would tell the client any more
+  // if such a name came to be.  Called under a shard's lock; before the first entry.
+  using EvictionSink = std::function<void(NodeId parent, std::string_view name)>;
+  void SetEvictionSink(EvictionSink sink) { eviction_sink_ = std::move(sink); }
+
   Found Find(NodeId parent, Name name);
   // kUnknown becomes kLoading and *ticket is the caller's; otherwise as Find.
   Found FindOrBegin(NodeId parent, Name name, Ticket* ticket);
@@ -105,6 +110,7 @@ class DentryCache {
   void Evict(Shard& shard) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
 
   const size_t per_shard_;
+  EvictionSink eviction_sink_;  // constant once there are entries
   std::array<Shard, kShards> shards_;
 };
 

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+
 namespace plyfs {
 namespace {
 
@@ -49,6 +52,21 @@ TEST(DentryCache, NegativeEntriesAreBounded) {
   EXPECT_LE(cache.size(), 1024u + 64);
   cache.EraseAll(1);
   EXPECT_EQ(cache.size(), 0u);
+}
+
+TEST(DentryCache, WhatIsEvictedIsTold) {
+  DentryCache cache(1024);
+  std::set<std::string> told;
+  cache.SetEvictionSink([&](NodeId parent, std::string_view name) {
+    EXPECT_EQ(parent, 1u);
+    told.emplace(name);
+  });
+  for (int i = 0; i < 10000; ++i) cache.SetAbsent(1, N(std::to_string(i).c_str()));
+  for (int i = 0; i < 10000; ++i) {
+    std::string name = std::to_string(i);
+    bool kept = cache.Find(1, N(name.c_str())).state == State::kAbsent;
+    EXPECT_NE(kept, told.contains(name)) << name;
+  }
 }
 
 }  // namespace

@@ -103,7 +103,12 @@ Result<std::unique_ptr<Parts>> ClaimParts(const StackConfig& config, std::string
   parts->tree.listings.SetLimit(config.memory_bytes);
   parts->tree.ask_listings = config.merge_index != MergeIndex::kOff;
   PLY_CHECK(PlantRoot(*parts));
-  if (config.lower == LowerMode::kWatch) parts->coherence = std::make_unique<Coherence>(*parts);
+  if (config.lower == LowerMode::kWatch) {
+    parts->tree.dentries.SetEvictionSink([p = parts.get()](NodeId parent, std::string_view name) {
+      if (p->invalidator) p->invalidator->InvalidateEntry(parent, name);
+    });
+    parts->coherence = std::make_unique<Coherence>(*parts);
+  }
   return parts;
 }
 
