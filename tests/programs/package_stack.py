@@ -27,8 +27,8 @@ CHROOT = 'mount -t proc proc "$1/proc" && mount --bind /dev "$1/dev" && exec chr
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C", "TZ": "UTC",
                "SOURCE_DATE_EPOCH": "1700000000", "DEBIAN_FRONTEND": "noninteractive"}
 
-# Hold times, inode numbers or process numbers of the run: there but not equal.
-OF_THE_RUN = ("var/log/dpkg.log", "var/cache/ldconfig/aux-cache")
+# Hold times, inode numbers or counters of the run: there but not equal.
+OF_THE_RUN = ("var/log/dpkg.log", "var/cache/ldconfig/aux-cache", "srv/db")
 RECORDS = ("opaque", "redirect", "metacopy", "origin")  # semantics.md Z2
 
 

@@ -125,7 +125,7 @@ sed -i 's/n \\* 6/n * 7/' answer.c
 make
 ./static && ./shared
 ./static wait >/dev/null &
-until grep -q static /proc/$!/cmdline; do sleep 0.01; done
+until [ "$(readlink /proc/$!/exe)" = /srv/src/static ]; do sleep 0.01; done
 sh -c 'echo x >>static' 2>&1 || true
 cp static /root/moved && mv /root/moved static && ./static
 kill $!
@@ -151,7 +151,8 @@ sqlite3 db 'pragma integrity_check; select count(*), max(a) from t; select sum(b
 sqlite3 db 'select a, b from t where a <= 4'
 exec 3<db
 sqlite3 db 'pragma wal_checkpoint(truncate)'
-sqlite3 db "delete from t where a % 3 = 0; delete from t where a > 2000; pragma journal_mode=delete; vacuum"
+sqlite3 db "delete from t where a % 3 = 0; delete from t where a > 2000; pragma journal_mode=delete"
+sqlite3 db "vacuum into '/root/copy.db'"
 sqlite3 db .dump | sha256sum
 sha256sum <&3
 sqlite3 :memory: "attach '/root/new.db' as n; create table n.x as select 1 as y; select y from n.x"
