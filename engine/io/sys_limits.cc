@@ -14,4 +14,10 @@ Result<uint64_t> RaiseDescriptorLimit() {
   return static_cast<uint64_t>(limit.rlim_cur);
 }
 
+uint64_t DescriptorLimit() {
+  struct rlimit limit;
+  constexpr uint64_t kLeast = 1024;  // what POSIX systems begin with
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<uint64_t>(limit.rlim_cur) : kLeast;
+}
+
 }  // namespace plyfs::sys

@@ -27,6 +27,8 @@ inline SharedFd Share(UniqueFd fd) {
 class FdCache {
  public:
   explicit FdCache(size_t capacity) : per_shard_(capacity / kShards + 1) {}
+  // Before the first Put.
+  void SetCapacity(size_t capacity) { per_shard_ = capacity / kShards + 1; }
 
   // Null: not here.
   SharedFd Find(uint64_t key);
@@ -48,7 +50,7 @@ class FdCache {
   // Moves what is to be closed into `out`: closing can block and must not happen under the lock.
   void Evict(Shard& shard, std::vector<SharedFd>* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
 
-  const size_t per_shard_;
+  size_t per_shard_;  // constant once in use
   std::array<Shard, kShards> shards_;
 };
 

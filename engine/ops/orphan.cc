@@ -8,13 +8,6 @@
 #include "engine/io/sys_open.h"
 
 namespace plyfs {
-namespace {
-
-// Descriptors that pins may take in all, out of the process's limit.
-constexpr int kPinBudget = 4096;
-
-}  // namespace
-
 std::shared_ptr<const Orphan> Orphan::Pin(std::atomic<int>& pins, UniqueFd fd) {
   std::shared_ptr<Orphan> orphan(new Orphan);
   orphan->fd_ = std::move(fd);
@@ -44,7 +37,7 @@ Result<UniqueFd> Orphan::Open(int flags) const {
 
 Status KeepAlive(Parts& parts, Inode& inode, UniqueFd fd) {
   if (inode.keeper()) return OkStatus();
-  if (parts.pins.load(std::memory_order_relaxed) >= kPinBudget && !inode.is_dir()) {
+  if (parts.pins.load(std::memory_order_relaxed) >= parts.pin_budget && !inode.is_dir()) {
     Result<std::shared_ptr<const Orphan>> linked = Orphan::Link(*parts.work, fd.get());
     // What cannot be linked (O_TMPFILE with O_EXCL, the limit of links) is pinned above the budget.
     if (linked.ok()) {

@@ -38,6 +38,7 @@ struct Parts {
   std::unique_ptr<RingPool> rings;  // null: io_uring is off
   Invalidator* invalidator = nullptr;
   std::atomic<int> pins{0};  // descriptors held by nameless objects (ops/orphan.h)
+  int pin_budget = 4096;     // how many these may be
 
   // What is declared first is destroyed last: open handles hold inodes.
   Tree tree;

@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "engine/base/log.h"
 #include "engine/io/sys_creds.h"
 #include "engine/io/sys_handle.h"
+#include "engine/io/sys_limits.h"
 #include "engine/io/sys_open.h"
 #include "engine/io/sys_stat.h"
 #include "engine/io/sys_xattr.h"
@@ -51,6 +53,20 @@ bool AnyLayerSlow(const LayerStack& stack) {
   return stack.upper() && stack.upper()->slow();
 }
 
+// Descriptors that are kept open may not use up the process's limit, of which each layer takes one: what is
+// not kept is opened again when it is needed.
+void ShareOutDescriptors(Parts& parts) {
+  uint64_t limit = sys::DescriptorLimit();
+  uint64_t layers = static_cast<uint64_t>(parts.stack->lower_count() + parts.stack->data_count());
+  uint64_t others = layers + std::min<uint64_t>(512, limit / 4);  // of requests under way, watches, rings
+  uint64_t kept = limit > others ? limit - others : 0;
+  constexpr uint64_t kDirs = 2048, kFiles = 8192, kPins = 4096, kAll = kDirs + kFiles + kPins;
+  if (kept >= kAll) return;
+  parts.dir_fds.SetCapacity(kept * kDirs / kAll);
+  parts.file_fds.SetCapacity(kept * kFiles / kAll);
+  parts.pin_budget = static_cast<int>(kept * kPins / kAll);
+}
+
 // M27, M28: a known overlay keeps its identity; one that was used before uuids existed stays without.
 Status KeepUuid(Parts& parts) {
   if (parts.config.uuid == UuidMode::kNull || parts.config.uuid == UuidMode::kOff) return OkStatus();
@@ -91,6 +107,7 @@ Result<std::unique_ptr<Parts>> ClaimParts(const StackConfig& config, std::string
   if (config.writable()) {
     PLY_TRY(parts->work, WorkDir::Claim(*parts->stack->upper(), config, error_line));
   }
+  ShareOutDescriptors(*parts);
   // What a server or another daemon answers depends on who asks: reads there must not go out as the last
   // caller.
   if (AnyLayerSlow(*parts->stack)) sys::GoBackToOwnFsIdsAtOnce();

@@ -1,11 +1,12 @@
 """The built program at its limits.  rules: M8 T-g N19 B14 C12"""
 import os
+import resource
 import signal
 import subprocess
 import time
 import unittest
 
-from harness import CliTest
+from harness import BIN, CliTest
 
 
 class ManyLayers(CliTest):
@@ -52,7 +53,6 @@ class UnlinkedFiles(CliTest):
         for name in "ab":
             pid = os.fork()
             if pid == 0:
-                import resource
                 limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
                 resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
                 os._exit(self._hold(name))
@@ -60,6 +60,30 @@ class UnlinkedFiles(CliTest):
         for pid in children:
             self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
         self.assertEqual(os.listdir(self.path("m")), ["f"])
+
+
+class FewDescriptors(CliTest):
+    COUNT = 1500
+
+    def test_1024_descriptors_serve_3000_open_files(self):
+        for i in range(self.COUNT):
+            self.write(f"l/g{i}", str(i))
+        done = self.run_plyfs("--nofile=1024:1024", BIN, "-o", self.stack(), "m", program="prlimit")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+        held = []
+        for i in range(self.COUNT):
+            held.append(os.open(self.path("m", f"g{i}"), os.O_RDWR if i % 3 == 0 else os.O_RDONLY))
+            held.append(os.open(self.path("m", f"u{i}"), os.O_RDWR | os.O_CREAT))
+            os.write(held[-1], b"%d" % i)
+            os.unlink(self.path("m", f"u{i}"))
+        for i in range(self.COUNT):
+            self.assertEqual(os.pread(held[2 * i], 16, 0), b"%d" % i)
+            self.assertEqual(os.pread(held[2 * i + 1], 16, 0), b"%d" % i)
+        for fd in held:
+            os.close(fd)
+        self.assertEqual(len(os.listdir(self.path("m"))), self.COUNT + 1)
 
 
 class HungLower(CliTest):
