@@ -74,7 +74,7 @@ class FewDescriptors(CliTest):
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
         held = []
         for i in range(self.COUNT):
-            held.append(os.open(self.path("m", f"g{i}"), os.O_RDWR if i % 3 == 0 else os.O_RDONLY))
+            held.append(os.open(self.path("m", f"g{i}"), os.O_RDWR if i % 30 == 0 else os.O_RDONLY))
             held.append(os.open(self.path("m", f"u{i}"), os.O_RDWR | os.O_CREAT))
             os.write(held[-1], b"%d" % i)
             os.unlink(self.path("m", f"u{i}"))
