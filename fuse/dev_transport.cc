@@ -22,10 +22,13 @@ ReceiveFate FateOf(int receive_errno) {
 Result<std::span<const char>> DevTransport::Receive(std::span<char> room) {
   const ssize_t size = read(fd_, room.data(), room.size());
   if (size < 0) return LastErrno();
-  return std::span<const char>(room).first(static_cast<size_t>(size));
+  const std::span<const char> request = std::span<const char>(room).first(static_cast<size_t>(size));
+  hand_overs_.Read(request);
+  return request;
 }
 
 Status DevTransport::Send(std::span<const char> reply) {
+  hand_overs_.Answered(reply);
   return write(fd_, reply.data(), reply.size()) < 0 ? Status(LastErrno()) : OkStatus();
 }
 

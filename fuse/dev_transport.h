@@ -4,6 +4,7 @@
 #ifndef PLYFS_FUSE_DEV_TRANSPORT_H_
 #define PLYFS_FUSE_DEV_TRANSPORT_H_
 
+#include "fuse/hand_overs.h"
 #include "fuse/transport.h"
 
 namespace plyfs::fuse {
@@ -16,8 +17,11 @@ class DevTransport : public Transport {
   Result<std::span<const char>> Receive(std::span<char> room) override;
   Status Send(std::span<const char> reply) override;
 
+  const HandOvers& hand_overs() const { return hand_overs_; }
+
  private:
   const int fd_;
+  HandOvers hand_overs_;
 };
 
 }  // namespace plyfs::fuse

@@ -61,6 +61,7 @@ class Session::Impl {
 
   ReaderPool& readers() { return readers_; }
   SlowWatch& slow() { return slow_; }
+  const HandOvers& hand_overs() const { return transport_.hand_overs(); }
 
  private:
   Result<InitResult> AnswerInit();
@@ -153,6 +154,7 @@ Status Session::Start() {
 }
 void Session::Wait() {
   impl_->readers().Wait();
+  impl_->hand_overs().Report();
 }
 bool Session::WaitUntilQuiet(std::chrono::milliseconds timeout) {
   return impl_->readers().WaitUntilGone(timeout);

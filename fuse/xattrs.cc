@@ -36,7 +36,7 @@ Status HandleGetXattr(Exchange& x) {
 
 Status HandleListXattr(Exchange& x) {
   PLY_TRY(const auto args, x.in.Fixed<wire::GetXattrIn>());
-  PLY_TRY(const std::string names, x.fs().ListXattr(x.caller(), x.node()));
+  PLY_TRY(const std::string names, x.fs().ListXattr(x.caller(), x.node(), args.size));
   return PutValue(x, names, args.size);
 }
 

@@ -33,6 +33,10 @@ bool ProcessInGroup(pid_t pid, gid_t gid) {
   }
 }
 
+bool MayKeepSetGid(const Caller& caller, gid_t gid) {
+  return caller.uid == 0 || caller.gid == gid || ProcessInGroup(caller.pid, gid);
+}
+
 bool ProcessHasCapability(pid_t pid, int capability) {
   uint64_t effective = std::strtoull(StatusLine(pid, "CapEff").c_str(), nullptr, 16);
   return (effective >> capability) & 1;

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 
+#include "engine/base/planted.h"
 #include "engine/io/sys_file.h"
 #include "engine/ops/file_access.h"
 #include "engine/ops/locate.h"
@@ -15,7 +16,10 @@ Result<size_t> CopyFileRange(Parts& parts, const Caller& caller, Handle from, ui
   // Overlayfs moves no atime here, so neither does this (fs/overlayfs/file.c: OVL_OPEN_FLAGS).
   Result<UniqueFd> quiet = OpenData(parts, source.file->inode, O_RDONLY | O_NOATIME);
   int from_fd = quiet.ok() ? quiet->get() : source.get();
-  Result<size_t> copied = sys::CopyFileRange(from_fd, from_offset, target.get(), to_offset, length);
+  const uint64_t short_by = length > 1 && Planted(Plant::kCopyFileRange) ? 1 : 0;
+  Result<size_t> copied =
+      sys::CopyFileRange(from_fd, from_offset, target.get(), to_offset, length - short_by);
+  if (copied.ok() && *copied > 0) *copied += short_by;
   target.inode().DropAttr();
   return copied;
 }

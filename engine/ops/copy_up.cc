@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "engine/base/planted.h"
 #include "engine/io/sys_dir.h"
 #include "engine/io/sys_open.h"
 #include "engine/io/sys_owner.h"
@@ -54,7 +55,7 @@ void PublishObject(Parts& parts, const InodeRef& inode, const StagedCopy& staged
   parts.tree.inodes.Rekey(*inode, staged.object);
   inode->MarkUpper(staged.object);
   // A file whose links part is a new file with its own number (S6).
-  if (staged.splits) inode->SetIno(MapIno(parts, staged.object));
+  if (staged.splits || Planted(Plant::kCopyUpNumber)) inode->SetIno(MapIno(parts, staged.object));
   inode->DropAttr();
   if (parts.invalidator) parts.invalidator->InvalidateAttr(inode->id());
 }
@@ -98,6 +99,10 @@ Status CopyUpNamed(Parts& parts, const InodeRef& inode, const InodeName& at, Sta
   PublishObject(parts, inode, staged);
   if (!watched) parts.coherence->LayersChanged(inode);
   PublishName(parts, inode, at, staged.splits);
+  if (inode->opens() > 0 && Planted(Plant::kFlock)) {
+    parts.tree.inodes.Disown(*inode);
+    ForgetName(parts, at.parent, Name::Trusted(at.name));
+  }
   return OkStatus();
 }
 
@@ -126,6 +131,7 @@ Status CopyUp(Parts& parts, const InodeRef& inode, CopyUpData data) {
 }
 
 Status MarkImpure(Parts& parts, int upper_dir) {
+  if (Planted(Plant::kImpure)) return OkStatus();
   PLY_TRY(auto impure, parts.records.Get(upper_dir, Record::kImpure));
   if (impure) return OkStatus();
   Status marked = parts.records.Set(upper_dir, Record::kImpure, "y");

@@ -4,6 +4,7 @@
 #include <linux/fs.h>
 #include <sys/sysmacros.h>
 
+#include "engine/base/planted.h"
 #include "engine/format/protattr.h"
 #include "engine/format/xattr_names.h"
 #include "engine/io/copy.h"
@@ -105,13 +106,16 @@ Status CopyOwnerModeXattrs(Parts& parts, int from, const struct statx& st, int t
   Status owned = sys::Chown(to, st.stx_uid, st.stx_gid);
   if (owned.error() == EINVAL) return Errno(EOVERFLOW);  // an id that does not map here (C11)
   PLY_CHECK(owned);
-  if (!S_ISLNK(st.stx_mode)) PLY_CHECK(sys::Chmod(to, st.stx_mode & 07777));
+  uint32_t mode = st.stx_mode & 07777;
+  if (S_ISDIR(st.stx_mode) && Planted(Plant::kCopyUpParent)) mode &= ~0001u;
+  if (!S_ISLNK(st.stx_mode)) PLY_CHECK(sys::Chmod(to, mode));
   return CopyXattrs(parts, from, to);
 }
 
 Status CopyTimes(const struct statx& st, int to) {
   struct timespec times[2] = {{st.stx_atime.tv_sec, st.stx_atime.tv_nsec},
                               {st.stx_mtime.tv_sec, st.stx_mtime.tv_nsec}};
+  if (Planted(Plant::kCopyUpTimes)) times[0].tv_nsec = times[1].tv_nsec = 0;
   return sys::Utimens(to, times);
 }
 
@@ -135,7 +139,7 @@ Status CopyFileFlags(Parts& parts, const Copy& copy) {
 Status RecordOrigin(Parts& parts, Copy* copy) {
   uint32_t type = copy->st.stx_mode & S_IFMT;
   copy->to.splits = type != S_IFDIR && copy->st.stx_nlink > 1;
-  if (copy->to.splits) return OkStatus();
+  if (copy->to.splits || Planted(Plant::kCopyUpOrigin)) return OkStatus();
   if (parts.config.userxattr && type != S_IFREG && type != S_IFDIR) return OkStatus();
   std::string origin = parts.origins->Make(parts.stack->lower(copy->layer), copy->from.get());
   Status set = parts.records.Set(copy->to.fd.get(), Record::kOrigin, origin);

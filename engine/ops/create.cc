@@ -1,5 +1,6 @@
 #include <fcntl.h>
 
+#include "engine/base/planted.h"
 #include "engine/io/sys_open.h"
 #include "engine/ops/file_access.h"
 #include "engine/ops/locate.h"
@@ -46,6 +47,7 @@ Result<Created> Create(Parts& parts, const Caller& caller, NodeId parent, Name n
   NewObject object;
   object.type = S_IFREG;
   object.mode = mode & 07777;
+  if (Planted(Plant::kCreate)) object.mode &= ~0004u;
   object.make = [&](int at, const char* as, uint32_t permissions) -> Status {
     PLY_TRY(fd, sys::OpenBeneath(at, as, BackingFlags(parts, flags) | O_CREAT | O_EXCL, permissions));
     return OkStatus();

@@ -5,6 +5,7 @@
 
 #include <ctime>
 
+#include "engine/base/planted.h"
 #include "engine/io/sys_dir.h"
 #include "engine/ops/load_listing.h"
 #include "engine/ops/locate.h"
@@ -75,6 +76,7 @@ Status VisitListing(Parts& parts, OpenDir& dir, Cookie from,
   }
   constexpr size_t kBatch = 256;
   Cookie after = std::max(from, kAfterDotDot);
+  if (from > kAfterDotDot && Planted(Plant::kReaddir)) ++after;
   while (true) {
     std::vector<MergedDir::Row> rows = view.listing->Read(view.sequence, after, kBatch);
     for (const MergedDir::Row& row : rows) {

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 
+#include "engine/base/planted.h"
 #include "engine/io/sys_dir.h"
 #include "engine/ops/copy_up.h"
 #include "engine/ops/guard.h"
@@ -20,7 +21,7 @@ Result<Entry> Link(Parts& parts, NodeId node, NodeId new_parent, Name new_name) 
   PLY_TRY(FreeName place, TakeFreeName(parts, dir, new_name));
   PLY_TRY(UniqueFd fd, OpenUpper(parts, inode, O_PATH));
   PLY_TRY(auto origin, parts.records.Get(fd.get(), Record::kOrigin));
-  if (origin) PLY_CHECK(MarkImpure(parts, place.upper->get()));
+  if (origin && !Planted(Plant::kLink)) PLY_CHECK(MarkImpure(parts, place.upper->get()));
   if (place.whiteout) {
     WorkTemp temp(*parts.work);
     PLY_CHECK(sys::LinkFd(fd.get(), temp.dir(), temp.name()));
@@ -28,7 +29,10 @@ Result<Entry> Link(Parts& parts, NodeId node, NodeId new_parent, Name new_name) 
   } else {
     PLY_CHECK(sys::LinkFd(fd.get(), place.upper->get(), new_name.str().c_str()));
   }
-  return PublishNew(parts, place, new_name);
+  const bool nameless = inode->unlinked();
+  Result<Entry> entry = PublishNew(parts, place, new_name);
+  if (entry.ok() && nameless && Planted(Plant::kLinkat)) entry->attr.nlink = 0;
+  return entry;
 }
 
 }  // namespace plyfs::ops

@@ -27,13 +27,16 @@ std::string WithoutTrusted(const std::string& names) {
 
 }  // namespace
 
-Result<std::string> ListXattr(Parts& parts, const Caller& caller, NodeId node) {
+Result<std::string> ListXattr(Parts& parts, const Caller& caller, NodeId node, size_t room) {
   if (parts.config.noxattrs) return Errno(EOPNOTSUPP);
   PLY_TRY(InodeRef inode, FindNode(parts, node));
   PLY_TRY(UniqueFd fd, OpenObject(parts, inode, O_PATH));
   Result<std::string> stored = sys::ListXattr(fd.get());
   if (stored.error() == EOPNOTSUPP) return std::string();
-  if (!stored.ok()) return stored;
+  // The room needed is that of all names, those that are not shown included (fs/overlayfs/xattrs.c:
+  // ovl_listxattr).
+  if (!stored.ok() || room == 0) return stored;
+  if (stored->size() > room) return Errno(ERANGE);
   PLY_TRY(std::string shown, parts.records.names().VisibleList(*stored));
   if (shown.find("trusted.") == shown.npos || MaySeeTrusted(caller)) return shown;
   return WithoutTrusted(shown);

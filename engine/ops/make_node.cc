@@ -1,5 +1,6 @@
 #include <sys/sysmacros.h>
 
+#include "engine/base/planted.h"
 #include "engine/format/file_type.h"
 #include "engine/io/sys_dir.h"
 #include "engine/ops/locate.h"
@@ -17,6 +18,7 @@ Result<Entry> MakeNode(Parts& parts, const Caller& caller, NodeId parent, Name n
   NewObject object;
   object.type = mode & S_IFMT;
   object.mode = mode & 07777;
+  if (Planted(Plant::kMknod)) object.mode ^= 0040;
   object.make = [&](int at, const char* as, uint32_t permissions) {
     return sys::MknodAt(at, as, object.type | permissions, rdev);
   };

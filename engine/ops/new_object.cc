@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "engine/base/planted.h"
 #include "engine/format/acl.h"
 #include "engine/format/file_type.h"
 #include "engine/format/mode_rules.h"
@@ -74,7 +75,7 @@ Status MakeStaged(Parts& parts, const Caller& caller, const FreeName& place, con
     PLY_CHECK(sys::SetXattr(made.get(), "system.posix_acl_default", ComposeAcl(*acl.default_acl)));
   }
   if (acl.access) PLY_CHECK(sys::SetXattr(made.get(), "system.posix_acl_access", ComposeAcl(*acl.access)));
-  if (object.type == S_IFDIR) {
+  if (object.type == S_IFDIR && !Planted(Plant::kMkdir)) {
     PLY_CHECK(MarkOpaque(parts, made.get()));  // N4, N6
   }
   return OkStatus();

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 
+#include "engine/base/planted.h"
 #include "engine/io/sys_file.h"
 #include "engine/ops/copy_up.h"
 #include "engine/ops/file_access.h"
@@ -33,7 +34,7 @@ Result<Opened> Open(Parts& parts, const Caller& caller, NodeId node, uint32_t fl
   // The client looks the name up again and finds what is there now (fs/namei.c:do_filp_open).
   if (data.error() == ESTALE) DoubtNames(parts, inode);
   PLY_TRY(UniqueFd fd, std::move(data));
-  if (truncates) {
+  if (truncates && !Planted(Plant::kOpenTruncate)) {
     Status truncated = TruncateOpened(parts, inode, flags, fd.get());
     inode->DropAttr();
     PLY_CHECK(truncated);

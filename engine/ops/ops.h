@@ -56,7 +56,7 @@ Status FsyncDir(Parts& parts, NodeId node, bool data_only);
 void ReleaseDir(Parts& parts, Handle handle);
 
 Result<std::string> GetXattr(Parts& parts, NodeId node, std::string_view name);
-Result<std::string> ListXattr(Parts& parts, const Caller& caller, NodeId node);
+Result<std::string> ListXattr(Parts& parts, const Caller& caller, NodeId node, size_t room);
 Status SetXattr(Parts& parts, const Caller& caller, NodeId node, std::string_view name,
                 std::string_view value, uint32_t flags, bool kill_sgid);
 Status RemoveXattr(Parts& parts, const Caller& caller, NodeId node, std::string_view name);

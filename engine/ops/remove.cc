@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "engine/base/log.h"
+#include "engine/base/planted.h"
 #include "engine/io/sys_dir.h"
 #include "engine/io/sys_open.h"
 #include "engine/io/sys_stat.h"
@@ -88,6 +89,12 @@ Result<bool> HoldsNothing(Parts& parts, const InodeRef& dir) {
 
 Status RemoveEntry(Parts& parts, const InodeRef& dir, Name name, const InodeRef& inode) {
   PLY_TRY(bool whiteout, NeedsWhiteout(parts, dir, name));
+  if (!inode->is_dir() && inode->is_upper() && Planted(Plant::kUnlink)) {
+    std::vector<LowerMember> two = MembersOf(*dir);
+    two.resize(std::min<size_t>(two.size(), 2));
+    PLY_TRY(whiteout, LowerPositive(parts.probe_context(), two, name));
+  }
+  if (inode->is_dir() && inode->is_upper() && !inode->merged() && Planted(Plant::kRmdir)) whiteout = false;
   PLY_TRY(SharedFd upper, UpperDir(parts, dir));
   NameChange change(parts, {{*dir, name}}, {inode.get()});
   Status removed = PrepareToLose(parts, inode, upper->get(), name);

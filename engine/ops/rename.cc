@@ -2,6 +2,7 @@
 
 #include <tuple>
 
+#include "engine/base/planted.h"
 #include "engine/format/file_type.h"
 #include "engine/io/sys_dir.h"
 #include "engine/ops/locate.h"
@@ -37,7 +38,7 @@ Status MoveOntoWhiteout(const RenamePlan& plan) {
   if (!plan.leave_whiteout && !plan.from.inode->is_dir()) return MoveIn(plan, 0);  // R6
   PLY_CHECK(MoveIn(plan, RENAME_EXCHANGE));                                        // R5, R7
   // A whiteout that hides nothing may stay: the rename is done.
-  if (!plan.leave_whiteout) (void)sys::UnlinkAt(plan.from.upper->get(), plan.from.name.str().c_str());
+  if (!plan.leave_whiteout || Planted(Plant::kRename)) (void)sys::UnlinkAt(plan.from.upper->get(), plan.from.name.str().c_str());
   return OkStatus();
 }
 
@@ -110,6 +111,7 @@ Status Rename(Parts& parts, NodeId parent, Name name, NodeId new_parent, Name ne
   bool no_replace = flags & RENAME_NOREPLACE;
   bool exchange = flags & RENAME_EXCHANGE;
   if (no_replace && exchange) return Errno(EINVAL);
+  if (no_replace && Planted(Plant::kRenameNoReplace)) return Errno(EEXIST);
   if (!parts.writable()) return Errno(EROFS);
   PLY_TRY(InodeRef from_dir, FindDir(parts, parent));
   PLY_TRY(InodeRef to_dir, FindDir(parts, new_parent));
@@ -117,7 +119,7 @@ Status Rename(Parts& parts, NodeId parent, Name name, NodeId new_parent, Name ne
   PLY_CHECK(CheckRename(parts, &plan, no_replace));
   if (plan.from.inode == plan.to.inode) return OkStatus();  // R14
   PLY_CHECK(PrepareRename(parts, &plan, no_replace));
-  if (exchange) PLY_CHECK(RecordMove(parts, plan.to, plan.from));
+  if (exchange && !Planted(Plant::kRenameExchange)) PLY_CHECK(RecordMove(parts, plan.to, plan.from));
   PLY_CHECK(RecordMove(parts, plan.from, plan.to));
   return Move(parts, plan);
 }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "engine/base/planted.h"
 #include "engine/format/redirect.h"
 #include "engine/io/sys_open.h"
 #include "engine/io/sys_stat.h"
@@ -80,6 +81,7 @@ Result<std::string> AbsoluteRedirect(Parts& parts, const RenameEnd& moved) {
     names.push_back(std::move(below));
     at = name->parent;
   }
+  if (names.size() >= 2 && Planted(Plant::kRedirect)) names.erase(names.begin() + 1);
   std::vector<std::string_view> views(names.begin(), names.end());
   return ComposeAbsoluteRedirect(views);
 }
@@ -99,7 +101,7 @@ Status SetRedirect(Parts& parts, const RenameEnd& moved, const RenameEnd& destin
 }
 
 Status SetOpaque(Parts& parts, const RenameEnd& moved, const RenameEnd& destination) {
-  if (!destination.dir->merged()) return OkStatus();
+  if (!destination.dir->merged() || Planted(Plant::kRenameOpaque)) return OkStatus();
   PLY_TRY(SharedFd fd, UpperDir(parts, moved.inode));
   PLY_TRY(auto old, parts.records.Get(fd->get(), Record::kOpaque));
   if (old && ParseOpaque(*old) == Opaque::kYes) return OkStatus();

@@ -4,6 +4,7 @@
 
 #include "absl/hash/hash.h"
 #include "engine/base/bug.h"
+#include "engine/base/planted.h"
 #include "engine/io/sys_open.h"
 #include "engine/layer/object.h"
 #include "engine/ops/copy_up.h"
@@ -39,7 +40,7 @@ InodeInit FileInit(Parts& parts, const Probed& found) {
   init.upper = top;
   if (found.upper_origin) {
     std::optional<ObjectId> origin = parts.origins->Find(*found.upper_origin, init.type);
-    if (origin) init.st_ino = MapIno(parts, *origin);
+    if (origin && !Planted(Plant::kRemount)) init.st_ino = MapIno(parts, *origin);
   }
   return init;
 }

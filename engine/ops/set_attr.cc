@@ -1,8 +1,11 @@
 #include <fcntl.h>
 
+#include "engine/base/planted.h"
 #include "engine/format/mode_rules.h"
 #include "engine/io/sys_file.h"
 #include "engine/io/sys_owner.h"
+#include "engine/io/sys_stat.h"
+#include "engine/ops/caller_process.h"
 #include "engine/ops/copy_up.h"
 #include "engine/ops/file_access.h"
 #include "engine/ops/guard.h"
@@ -18,21 +21,37 @@ constexpr uint32_t kKeepId = ~0u;
 struct timespec TimeArgument(const std::optional<TimeSpec>& time, bool now) {
   if (now) return {0, UTIME_NOW};
   if (!time) return {0, UTIME_OMIT};
+  if (Planted(Plant::kUtimens)) return {time->sec, 0};
   return {time->sec, time->nsec};
 }
 
 Status SetSize(Parts& parts, const Caller& caller, const InodeRef& inode, const SetAttrArgs& args) {
   PLY_TRY(UniqueFd fd, OpenUpper(parts, inode, O_WRONLY));
   inode->SetDataStamp(0);
-  PLY_CHECK(sys::Ftruncate(fd.get(), *args.size));
+  const uint64_t off = Planted(Plant::kTruncate) ? 1 : 0;
+  PLY_CHECK(sys::Ftruncate(fd.get(), *args.size + off));
   if (!args.kill_suidgid) return OkStatus();
   FileAccess access{std::make_shared<OpenFile>(inode, O_WRONLY), Share(std::move(fd))};
   return KillPrivileges(parts, caller, access);
 }
 
+// Set-group-id that grants nothing stays when the superuser changes the owner, as we do it, and goes when an
+// owner outside of the group does (A10).
+Status ChownAs(const Caller& caller, int fd, uint32_t uid, uint32_t gid) {
+  PLY_TRY(struct statx before, sys::StatxFd(fd));
+  PLY_CHECK(sys::Chown(fd, uid, gid));
+  const uint32_t mode = ModeAfterChown(before.stx_mode, MayKeepSetGid(caller, before.stx_gid));
+  const bool done = S_ISLNK(mode) || mode == ModeAfterChown(before.stx_mode, /*in_group=*/true);
+  return done ? OkStatus() : sys::Chmod(fd, mode & 07777);
+}
+
 // Owner before mode: a change of owner clears set-id bits (A10).
-Status SetOwnerAndMode(int fd, const SetAttrArgs& args) {
-  if (args.uid || args.gid) PLY_CHECK(sys::Chown(fd, args.uid.value_or(kKeepId), args.gid.value_or(kKeepId)));
+Status SetOwnerAndMode(const Caller& caller, int fd, SetAttrArgs args) {
+  if (args.uid && args.gid && Planted(Plant::kChown)) args.gid.reset();
+  if (args.mode && Planted(Plant::kChmod)) *args.mode ^= 0010;
+  if (args.uid || args.gid) {
+    PLY_CHECK(ChownAs(caller, fd, args.uid.value_or(kKeepId), args.gid.value_or(kKeepId)));
+  }
   return args.mode ? sys::Chmod(fd, *args.mode & 07777) : OkStatus();
 }
 
@@ -50,7 +69,7 @@ Status Apply(Parts& parts, const Caller& caller, const InodeRef& inode, const Se
       args.uid || args.gid || args.mode || args.atime || args.mtime || args.atime_now || args.mtime_now;
   if (!metadata) return OkStatus();
   PLY_TRY(UniqueFd fd, OpenUpper(parts, inode, O_PATH));
-  PLY_CHECK(SetOwnerAndMode(fd.get(), args));
+  PLY_CHECK(SetOwnerAndMode(caller, fd.get(), args));
   return SetTimes(fd.get(), args);
 }
 
@@ -75,7 +94,7 @@ Status ChownToNobodyElse(Parts& parts, const Caller& caller, const InodeRef& ino
   PLY_CHECK(CopyUp(parts, inode));
   PLY_TRY(UniqueFd fd, OpenUpper(parts, inode, O_PATH));
   Status done =
-      before_write ? sys::Chmod(fd.get(), attr.mode & 07777) : sys::Chown(fd.get(), kKeepId, kKeepId);
+      before_write ? sys::Chmod(fd.get(), attr.mode & 07777) : ChownAs(caller, fd.get(), kKeepId, kKeepId);
   inode->DropAttr();
   return done;
 }
@@ -85,6 +104,10 @@ Status ChownToNobodyElse(Parts& parts, const Caller& caller, const InodeRef& ino
 Result<AttrReply> SetAttr(Parts& parts, const Caller& caller, NodeId node, Handle handle,
                           const SetAttrArgs& args) {
   PLY_TRY(InodeRef inode, FindNode(parts, node));
+  if (inode->unlinked() && Planted(Plant::kUnlinkedIo)) {
+    PLY_TRY(Attr unchanged, StatInode(parts, inode));
+    return MakeAttrReply(parts, inode, unchanged);
+  }
   if (ChangesNothing(args)) {
     PLY_CHECK(ChownToNobodyElse(parts, caller, inode));
   } else {

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 
+#include "engine/base/planted.h"
 #include "engine/format/xattr_names.h"
 #include "engine/io/sys_owner.h"
 #include "engine/io/sys_stat.h"
@@ -22,9 +23,11 @@ Status SetXattr(Parts& parts, const Caller& caller, NodeId node, std::string_vie
   PLY_CHECK(MayChange(parts, inode));
   PLY_CHECK(CopyUp(parts, inode));
   PLY_TRY(UniqueFd fd, OpenUpper(parts, inode, O_PATH));
+  if (!value.empty() && !name.starts_with("system.") && Planted(Plant::kSetXattr)) value.remove_suffix(1);
   Status set = sys::SetXattr(fd.get(), stored.c_str(), value, static_cast<int>(flags));
   inode->DropAttr();
   PLY_CHECK(set);
+  if (name == kXattrAccessAcl && Planted(Plant::kAcl)) PLY_CHECK(sys::Chmod(fd.get(), 0610));
   // A default ACL leaves the mode alone (fs/posix_acl.c:posix_acl_update_mode is for access ACLs).
   if (!kill_sgid || name != kXattrAccessAcl) return OkStatus();
   PLY_TRY(struct statx st, sys::StatxFd(fd.get()));

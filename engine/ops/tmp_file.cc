@@ -1,5 +1,6 @@
 #include <fcntl.h>
 
+#include "engine/base/planted.h"
 #include "engine/io/sys_creds.h"
 #include "engine/io/sys_open.h"
 #include "engine/io/sys_stat.h"
@@ -27,6 +28,7 @@ Result<Created> TmpFile(Parts& parts, const Caller& caller, NodeId parent, uint3
     PLY_CHECK(sys::ThreadUmask(caller.umask));
     sys::ScopedFsIds ids(caller.uid, caller.gid);
     PLY_CHECK(ids.status());
+    if (Planted(Plant::kTmpfile)) mode ^= 0040;
     PLY_TRY(fd, sys::OpenBeneath(upper->get(), ".", own_flags | O_TMPFILE, mode & 07777));
   }
   PLY_TRY(struct statx st, sys::StatxFd(fd.get()));

@@ -1,3 +1,4 @@
+#include "engine/base/planted.h"
 #include "engine/io/sys_file.h"
 #include "engine/io/sys_xattr.h"
 #include "engine/ops/file_access.h"
@@ -12,7 +13,12 @@ Result<size_t> Write(Parts& parts, const Caller& caller, Handle handle, uint64_t
   // A store through a mapping clears nothing (A11), but the upper filesystem takes any write for a write(2).
   Result<std::string> capability = Errno(ENODATA);
   if (flags.from_cache) capability = sys::FGetXattr(access.get(), "security.capability");
-  Result<size_t> written = sys::Pwrite(access.get(), data.data(), data.size(), offset);
+  const bool lost = (flags.from_cache && Planted(Plant::kMappedWrite)) ||
+                    (access.inode().unlinked() && Planted(Plant::kUnlinkedIo));
+  const size_t short_by = !flags.from_cache && data.size() > 1 && Planted(Plant::kWrite) ? 1 : 0;
+  if (lost) return data.size();
+  Result<size_t> written = sys::Pwrite(access.get(), data.data(), data.size() - short_by, offset);
+  if (written.ok()) *written += short_by;
   if (capability.ok()) (void)sys::FSetXattr(access.get(), "security.capability", *capability, 0);
   access.inode().DropAttr();
   return written;

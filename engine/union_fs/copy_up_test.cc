@@ -38,7 +38,7 @@ TEST_F(CopyUpTest, ReadingCopiesNothing) {
   EXPECT_EQ(fs_->ReadLink(me_, Walk("d/l")).value_or(""), "target");
   for (const char* path : {"d", "d/f", "d/s", "d/l", "d/p", "d/c"}) {
     Stat(path);
-    EXPECT_EQ(fs_->ListXattr(me_, Walk(path)).value_or("?"), "") << path;
+    EXPECT_EQ(fs_->ListXattr(me_, Walk(path), 65536).value_or("?"), "") << path;
     EXPECT_EQ(fs_->RemoveXattr(me_, Walk(path), "trusted.none").error(), ENODATA) << path;
   }
   List("d");

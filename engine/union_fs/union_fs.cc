@@ -151,8 +151,8 @@ Result<std::string> UnionFs::GetXattr(const Caller&, NodeId node, std::string_vi
   return ops::GetXattr(*parts_, node, name);
 }
 
-Result<std::string> UnionFs::ListXattr(const Caller& caller, NodeId node) {
-  return ops::ListXattr(*parts_, caller, node);
+Result<std::string> UnionFs::ListXattr(const Caller& caller, NodeId node, size_t room) {
+  return ops::ListXattr(*parts_, caller, node, room);
 }
 
 Status UnionFs::SetXattr(const Caller& caller, NodeId node, std::string_view name, std::string_view value,

@@ -92,7 +92,9 @@ class UnionFs {
   // The value; ENODATA when absent; ERANGE never (the caller compares sizes).
   Result<std::string> GetXattr(const Caller& caller, NodeId node, std::string_view name);
   // Names, each ended by NUL.
-  Result<std::string> ListXattr(const Caller& caller, NodeId node);
+  // `room`: bytes that the client has for the list; 0: it asks for the size, which only the answer's length
+  // tells.
+  Result<std::string> ListXattr(const Caller& caller, NodeId node, size_t room);
   // flags: XATTR_CREATE, XATTR_REPLACE.  kill_sgid: an ACL is set by one outside the file's group (A9).
   Status SetXattr(const Caller& caller, NodeId node, std::string_view name, std::string_view value,
                   uint32_t flags, bool kill_sgid);

@@ -1,7 +1,9 @@
 #include "tests/differential/compare.h"
 
 #include <sys/stat.h>
+#include <time.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace plyfs::diff {
@@ -33,6 +35,9 @@ Maybe DifferIfText(const std::string& kind, const std::string& subject, const st
   if (kernel == ply) return std::nullopt;
   return Differ(kind, subject, "'" + kernel + "'", "'" + ply + "'");
 }
+
+// Atimes are of a clock that ticks every few milliseconds.
+constexpr int64_t kClockTick = 20000000;
 
 bool SameTime(const statx_timestamp& a, const statx_timestamp& b) {
   return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
@@ -70,6 +75,22 @@ bool Comparer::OfTheRun(const statx_timestamp& t) const {
   return t.tv_sec >= run_start_ && t.tv_sec < run_start_ + kDay;
 }
 
+void Comparer::SetReadonly(bool read_only) {
+  timespec now = {};
+  clock_gettime(CLOCK_REALTIME, &now);
+  const int64_t at = now.tv_sec * 1000000000 + now.tv_nsec;
+  if (read_only) readonly_.push_back({at - kClockTick, INT64_MAX});
+  if (!read_only && !readonly_.empty()) readonly_.back().second = std::min(readonly_.back().second, at + kClockTick);
+}
+
+bool Comparer::MovedReadonly(const Sight& ply) const {
+  const int64_t at = Nanoseconds(ply.stx.stx_atime);
+  for (const auto& [begin, end] : readonly_) {
+    if (begin <= at && at <= end) return true;
+  }
+  return false;
+}
+
 Maybe Comparer::CompareTimes(const Sight& kernel, const Sight& ply, Rules rules) {
   const bool by_value = rules.same_layers || !OfTheRun(kernel.stx.stx_mtime) || !OfTheRun(ply.stx.stx_mtime);
   if (by_value && !SameTime(kernel.stx.stx_mtime, ply.stx.stx_mtime)) {
@@ -81,6 +102,8 @@ Maybe Comparer::CompareTimes(const Sight& kernel, const Sight& ply, Rules rules)
     if (masks_allowed_ && masks_->AtimeNotMoved(kernel, ply, run_start_)) return std::nullopt;
     // Since a crossed remount the kernel serves what plyfs has read.
     if (masks_allowed_ && ever_crossed_ && masks_->AtimeNotMoved(ply, kernel, run_start_))
+      return std::nullopt;
+    if (masks_allowed_ && MovedReadonly(ply) && masks_->AtimeMovedReadonly(kernel, run_start_))
       return std::nullopt;
     return Differ("atime", kernel.subject, TimeText(kernel.stx.stx_atime), TimeText(ply.stx.stx_atime));
   }
@@ -166,6 +189,7 @@ Maybe Comparer::CompareOutcomes(const Step& step, const Outcome& kernel, const O
       *part = true;
       return std::nullopt;
     }
+    if (masks_allowed_ && masks_->MappingBeyondOldFile(step, kernel, ply)) return std::nullopt;
     if (!masks_allowed_ || !masks_->HoleLayout(step, kernel, ply)) {
       // The operation belongs to the kind: the shrinker must not trade one errno for another's.
       return Differ("errno of " + Label(step), step.path, ErrorText(kernel.error),
@@ -211,7 +235,6 @@ Maybe Comparer::CheckListedNumbers(const Snapshot& tree, bool plyfs_served) {
 // No two objects may have been modified in opposite orders.  Within a margin they may: one step touches
 // several objects in an order of its own, and clocks tick every few milliseconds.
 Maybe Comparer::CompareOrder(const Snapshot& kernel, const Snapshot& ply) {
-  constexpr int64_t kMargin = 20000000;
   struct Times {
     const std::string* path;
     int64_t kernel, ply;
@@ -225,7 +248,7 @@ Maybe Comparer::CompareOrder(const Snapshot& kernel, const Snapshot& ply) {
   }
   for (const Times& first : times) {
     for (const Times& second : times) {
-      if (first.kernel + kMargin < second.kernel && first.ply > second.ply + kMargin) {
+      if (first.kernel + kClockTick < second.kernel && first.ply > second.ply + kClockTick) {
         return Difference{"order of mtimes", "order of mtimes: kernel " + *first.path + " before " +
                                                  *second.path + ", plyfs after"};
       }

@@ -8,6 +8,8 @@
 
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/differential/inode_pairs.h"
 #include "tests/differential/masks.h"
@@ -32,6 +34,8 @@ class Comparer {
     crossed_ = crossed;
     ever_crossed_ |= crossed;
   }
+  // The live mounts become read-only, or end being so.
+  void SetReadonly(bool read_only);
   // False in kernel-against-kernel runs: no mask may be used.
   void SetMasksAllowed(bool allowed) { masks_allowed_ = allowed; }
 
@@ -61,6 +65,7 @@ class Comparer {
   Maybe CompareAll(const Snapshot& kernel, const Snapshot& ply, Rules rules, const std::string& when);
   Maybe CheckListedNumbers(const Snapshot& tree, bool plyfs_served);
   Maybe CompareOrder(const Snapshot& kernel, const Snapshot& ply);
+  bool MovedReadonly(const Sight& ply) const;
   bool OfTheRun(const statx_timestamp& t) const;
 
   Masks* const masks_;
@@ -69,6 +74,7 @@ class Comparer {
   bool ever_crossed_ = false;
   bool masks_allowed_ = true;
   bool fine_times_ = true;
+  std::vector<std::pair<int64_t, int64_t>> readonly_;  // when the mounts were so, in nanoseconds
   InodePairs inodes_;
 };
 

@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/stat.h>
+#include <spawn.h>
 #include <sys/file.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -55,6 +57,16 @@ class WithUmask {
  private:
   const mode_t old_;
 };
+
+// What the system says of running the file.  It holds no program, so the best answer is ENOEXEC.
+int Execute(const std::string& path) {
+  char* const argv[] = {const_cast<char*>(path.c_str()), nullptr};
+  char* const environment[] = {nullptr};
+  pid_t child = 0;
+  const int error = posix_spawn(&child, path.c_str(), nullptr, nullptr, argv, environment);
+  if (error == 0) waitpid(child, nullptr, 0);
+  return error;
+}
 
 std::string Parent(const std::string& path) {
   const size_t slash = path.rfind('/');
@@ -136,7 +148,7 @@ std::vector<Sight> Executor::Watch(const Step& step) const {
   std::vector<Sight> seen;
   if (UsesSlot(step.op) && SlotOpen(step.slot)) seen.push_back(LookSlot(step.slot));
   if (step.op == Op::kCopyRange && SlotOpen(step.slot2)) seen.push_back(LookSlot(step.slot2));
-  if (step.op == Op::kRemount || step.op == Op::kCheck) return seen;
+  if (step.op >= Op::kRemount) return seen;
   if (!UsesSlot(step.op) || step.op == Op::kLinkat) {
     seen.push_back(Look(step.path));
     if (!step.path.empty()) seen.push_back(Look(Parent(step.path)));
@@ -169,6 +181,7 @@ Outcome Executor::Run(const Step& step) {
 int Executor::Act(const Step& step, Outcome* out) {
   if (UsesSlot(step.op)) {
     const int fd = fds_[static_cast<size_t>(step.slot)];
+    out->no_slot = fd < 0;
     if (fd < 0) return EBADF;
     out->read_only_fd = (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
     return ActOnSlot(step, fd, out);
@@ -248,20 +261,24 @@ int Executor::ActOnAttributes(const Step& step, Outcome* out) {
       return ErrorOf(faccessat(AT_FDCWD, path.c_str(), static_cast<int>(step.a), AT_EACCESS));
     case Op::kReaddir:
       return ReadDirectory(step, out);
+    case Op::kExec:
+      return Execute(path);
     default:
       break;
   }
   char bytes[65536];
+  const size_t room = step.a > 0 ? static_cast<size_t>(step.a) : sizeof bytes;
   ssize_t n = 0;
   if (step.op == Op::kGetxattr) {
-    n = lgetxattr(path.c_str(), step.name.c_str(), bytes, sizeof bytes);
+    n = lgetxattr(path.c_str(), step.name.c_str(), bytes, room);
   } else if (step.op == Op::kReadlink) {
     n = readlink(path.c_str(), bytes, sizeof bytes);
   } else if (step.op == Op::kListxattr) {
     std::map<std::string, std::string> xattrs;
-    n = llistxattr(path.c_str(), bytes, sizeof bytes);
+    n = llistxattr(path.c_str(), step.a < 0 ? nullptr : bytes, step.a < 0 ? 0 : room);
     if (n >= 0) ReadXattrs(path, &xattrs);
     for (const auto& [name, value] : xattrs) out->data += name + "=" + Digest(value) + " ";
+    if (step.a < 0) out->data += "size " + std::to_string(n);
     return ErrorOf(n);
   } else if (step.op == Op::kStatfs) {
     struct statvfs vfs;

@@ -157,6 +157,7 @@ int Executor::ActOnData(const Step& step, int fd, Outcome* out) {
 
 int Executor::CopyRange(const Step& step, int fd, Outcome* out) {
   const int to = fds_[static_cast<size_t>(step.slot2)];
+  out->no_slot = to < 0;
   if (to < 0) return EBADF;
   off_t from_at = step.a, to_at = step.b;
   size_t left = static_cast<size_t>(step.c);
@@ -181,6 +182,7 @@ int Executor::Seek(const Step& step, int fd, Outcome* out) {
   if (found < 0) return errno;
   const off_t hole = step.b == SEEK_HOLE ? found : step.a;
   const off_t data = step.b == SEEK_HOLE ? lseek(fd, found, SEEK_DATA) : found;
+  if (step.b == SEEK_HOLE && data == found && found < is.st_size) out->data = "a hole that is data";
   // Later steps must not work where the holes happen to be.
   if (step.b == SEEK_DATA || step.b == SEEK_HOLE) lseek(fd, step.a, SEEK_SET);
   struct stat st;
@@ -201,10 +203,9 @@ int Executor::Mmap(const Step& step, int fd, Outcome* out) {
   struct stat st;
   if (fstat(fd, &st) < 0) return errno;
   if (!S_ISREG(st.st_mode)) return ENODEV;
-  if (st.st_size == 0) return ENODATA;
   const bool store = step.op == Op::kMmapWrite;
   // Only whole files are mapped, so that offset and length need no alignment; never past the end.
-  const size_t size = static_cast<size_t>(st.st_size);
+  const size_t size = static_cast<size_t>(std::max<off_t>(st.st_size, 1));
   const size_t at = static_cast<size_t>(step.a) % size;
   const size_t length = std::min(static_cast<size_t>(step.b), size - at);
   void* map = mmap(nullptr, size, store ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);

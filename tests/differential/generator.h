@@ -8,6 +8,7 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,14 +33,18 @@ class Generator {
     bool temporary = false;
     std::string path;
   };
-  enum class Want { kAny, kFile, kDir, kNotDir, kSymlink };
+  enum class Want { kAny, kFile, kDir, kNotDir, kSymlink, kSpecial };
 
   std::string Existing(Want want);
   std::string EmptyDir();
   std::string Fresh();
   std::string Somewhere(Want want);  // existing mostly
   std::string NewName(const std::string& dir);
+  // The path of something, spoilt: through a file, a symlink to itself or nothing, or with too long a name.
+  std::string Spoilt(const std::string& path);
+  std::vector<int> OpenSlots(bool writable) const;
   int AnySlot(bool writable);
+  std::optional<std::string> HeldOpen();
   void DrawNames(Step* step);
   void DrawRename(Step* step);
   void DrawOpen(Step* step);
@@ -54,6 +59,8 @@ class Generator {
   Dice dice_;
   std::map<std::string, unsigned> names_;  // path to S_IFMT
   std::array<Slot, kSlots> slots_;
+  unsigned readonly_left_ = 0;  // steps until the mounts become writable again
+  std::vector<std::string> loops_;         // symlinks made to point to themselves
   std::vector<std::pair<std::string, std::string>> xattrs_;  // path and name, as they were set
 };
 

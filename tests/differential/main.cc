@@ -10,6 +10,8 @@
 #include <ctime>
 #include <map>
 
+#include "tests/differential/errnos.h"
+#include "tests/differential/plant_run.h"
 #include "tests/differential/private_fs.h"
 #include "tests/differential/replay.h"
 #include "tests/differential/run.h"
@@ -22,10 +24,10 @@ namespace {
 struct Arguments {
   RunPlan plan;
   uint64_t first_seed = 1, seeds = 20;
-  std::string redirect = "both", against, dir, fs = "ext4", replay, out = "/tmp", fault;
+  std::string redirect = "both", against, dir, fs = "ext4", replay, out = "/tmp", fault, plant, errnos;
   time_t seconds = 0;
-  uint64_t least = 0;
-  bool all = false, shrink = true;
+  uint64_t least = 0, errno_least = 0;
+  bool all = false, shrink = true, list_plants = false;
 };
 
 constexpr char kHelp[] =
@@ -46,6 +48,11 @@ constexpr char kHelp[] =
     "  --out DIR        where replay files go (/tmp)\n"
     "  --replay FILE    perform that sequence only\n"
     "  --expect-fault F run the program with PLYFS_FAULT=F; succeed when a difference is found\n"
+    "  --plant NAME     wake a fault of engine/base/planted.h, or all one after the other; succeed when each\n"
+    "                   is found within the seeds\n"
+    "  --list-plants    name them\n"
+    "  --errnos FILE    fail where an operation ends with an errno that FILE does not list\n"
+    "  --errno-least N  and where one that it lists came less than N times\n"
     "  --keep           leave the layers of the last run\n";
 
 // Set by the first ^C: the run at hand ends in order, leaving no mount behind.
@@ -84,6 +91,10 @@ bool Parse(int argc, char** argv, Arguments* args) {
     kOut,
     kReplay,
     kFault,
+    kPlant,
+    kListPlants,
+    kErrnos,
+    kErrnoLeast,
     kKeep,
     kUsage
   };
@@ -103,6 +114,10 @@ bool Parse(int argc, char** argv, Arguments* args) {
                             {"out", 1, nullptr, kOut},
                             {"replay", 1, nullptr, kReplay},
                             {"expect-fault", 1, nullptr, kFault},
+                            {"plant", 1, nullptr, kPlant},
+                            {"list-plants", 0, nullptr, kListPlants},
+                            {"errnos", 1, nullptr, kErrnos},
+                            {"errno-least", 1, nullptr, kErrnoLeast},
                             {"keep", 0, nullptr, kKeep},
                             {"help", 0, nullptr, kUsage},
                             {nullptr, 0, nullptr, 0}};
@@ -156,6 +171,18 @@ bool Parse(int argc, char** argv, Arguments* args) {
         break;
       case kFault:
         args->fault = optarg;
+        break;
+      case kPlant:
+        args->plant = optarg;
+        break;
+      case kListPlants:
+        args->list_plants = true;
+        break;
+      case kErrnos:
+        args->errnos = optarg;
+        break;
+      case kErrnoLeast:
+        args->errno_least = strtoull(optarg, nullptr, 10);
         break;
       case kKeep:
         args->plan.keep = true;
@@ -232,6 +259,11 @@ class Program {
 
   int Main() {
     if (!args_.replay.empty()) return Replay();
+    if (!args_.plant.empty()) return Plants();
+    if (!args_.errnos.empty()) {
+      const std::string wrong = errnos_.Parse(test::Read(args_.errnos));
+      if (!wrong.empty()) return Complain(args_.errnos, wrong);
+    }
     for (uint64_t i = 0; i < args_.seeds && !stopped_ && g_stop == 0; ++i) {
       for (const bool redirect : {false, true}) {
         if (args_.redirect == (redirect ? "off" : "on") || stopped_ || g_stop != 0) continue;
@@ -262,13 +294,23 @@ class Program {
     if (args_.seconds != 0 && time(nullptr) - begin_ >= args_.seconds) stopped_ = true;
   }
 
+  static int Complain(const std::string& file, const std::string& what) {
+    fprintf(stderr, "plyfs_differential: %s: %s\n", file.c_str(), what.c_str());
+    return 2;
+  }
+
+  int Plants() {
+    PlantRun::Range range{args_.first_seed, args_.seeds, {}};
+    for (const bool redirect : {false, true}) {
+      if (args_.redirect != (redirect ? "off" : "on")) range.redirects.push_back(redirect);
+    }
+    return PlantRun(args_.plan, range, &g_stop).Run(args_.plant) ? 0 : 1;
+  }
+
   int Replay() {
     RunPlan plan = args_.plan;
     const std::string error = ParseReplay(test::Read(args_.replay), &plan);
-    if (!error.empty()) {
-      fprintf(stderr, "plyfs_differential: %s: %s\n", args_.replay.c_str(), error.c_str());
-      return 2;
-    }
+    if (!error.empty()) return Complain(args_.replay, error);
     const RunResult result = Perform(plan, &masks_, &table_);
     printf("%s\n", result.difference ? result.difference->text.c_str() : "no difference");
     return result.difference ? 1 : 0;
@@ -277,7 +319,9 @@ class Program {
   int Summary() {
     table_.Print(masks_);
     for (const auto& [kind, n] : kinds_) printf("difference %-40s %9d runs\n", kind.c_str(), n);
-    const std::string missing = args_.least == 0 ? "" : table_.Missing(args_.least);
+    std::string missing = args_.least == 0 ? "" : table_.Missing(args_.least);
+    if (!args_.errnos.empty()) missing += errnos_.Check(table_, args_.errno_least);
+    if (table_.handovers().handed_over() != 0) missing += "requests changed threads\n";
     printf("%s%llu runs, %llu steps, %lld s: %s\n", missing.c_str(), static_cast<unsigned long long>(runs_),
            static_cast<unsigned long long>(steps_), static_cast<long long>(time(nullptr) - begin_),
            kinds_.empty() ? "no difference" : "DIFFERENT");
@@ -292,6 +336,7 @@ class Program {
   const time_t begin_;
   Masks masks_;
   Table table_;
+  ErrnoFile errnos_;
   std::map<std::string, int> kinds_;
   uint64_t runs_ = 0, steps_ = 0;
   bool stopped_ = false;
@@ -303,6 +348,7 @@ int Main(int argc, char** argv) {
     fputs(kHelp, stderr);
     return 2;
   }
+  if (args.list_plants) return PlantRun::List(), 0;
   if (geteuid() != 0 || (!args.plan.against.IsKernel() && access("/dev/fuse", R_OK | W_OK) != 0)) {
     fprintf(stderr, "plyfs_differential: needs root and /dev/fuse\n");
     return 77;

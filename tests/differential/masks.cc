@@ -22,6 +22,11 @@ bool ProtocolLacksStatx() {
          (major < 6 || (major == 6 && patch < 6));
 }
 
+bool AtimeOfTheRun(const Sight& sight, int64_t run_start) {
+  const int64_t at = sight.stx.stx_atime.tv_sec;
+  return at >= run_start && at <= time(nullptr);  // utimens sets times of other years
+}
+
 }  // namespace
 
 bool Masks::GhostListed(const ListEntry* kernel, const ListEntry* ply) {
@@ -53,13 +58,20 @@ bool Masks::MappingOfOldDescriptor(const Outcome& kernel, const Outcome& ply) {
   return Use("C19 mapping through an old descriptor");
 }
 
+bool Masks::MappingBeyondOldFile(const Step& step, const Outcome& kernel, const Outcome& ply) {
+  if (step.op != Op::kMmapRead || !kernel.read_only_fd) return false;
+  if (kernel.error != EFAULT || ply.error != 0 || ply.mapped != ply.data) return false;
+  return Use("C19 mapping through an old descriptor");
+}
+
 bool Masks::AtimeNotMoved(const Sight& kernel, const Sight& ply, int64_t run_start) {
-  const auto moved = [run_start](const Sight& sight) {
-    const int64_t at = sight.stx.stx_atime.tv_sec;
-    return at >= run_start && at <= time(nullptr);  // utimens sets times of other years
-  };
-  if (!moved(kernel) || moved(ply)) return false;
+  if (!AtimeOfTheRun(kernel, run_start) || AtimeOfTheRun(ply, run_start)) return false;
   return Use("C21 atime of a cached read");
+}
+
+bool Masks::AtimeMovedReadonly(const Sight& kernel, int64_t run_start) {
+  if (AtimeOfTheRun(kernel, run_start)) return false;
+  return Use("C21 atime of a read while read-only");
 }
 
 bool Masks::ImpureDropped(const Step& step, const Sight& kernel) {
@@ -70,10 +82,6 @@ bool Masks::ImpureDropped(const Step& step, const Sight& kernel) {
 bool Masks::ListedNumber(bool plyfs_served) {
   if (plyfs_served) return false;
   return Use("D10 listed inode number");
-}
-
-bool Masks::OriginOfHandmadeDirectory() {
-  return Use("L24 origin of a directory made by hand");
 }
 
 bool Masks::NoBirthTime(const Sight& kernel, const Sight& ply) {

@@ -32,16 +32,18 @@ class Masks {
   bool UnlinkedLowerNlink(const Sight& kernel, const Sight& ply);
   // N19 [P]: metadata changes through a read-only descriptor of an unlinked lower file: EEXIST in the kernel.
   bool UnlinkedLowerChange(const Step& step, const Outcome& kernel, const Outcome& ply);
-  // C19 [P]: the kernel maps the lower file through a descriptor opened before the copy-up, plyfs the upper.
+  // C19 [P]: the kernel maps the lower file through a descriptor opened before the copy-up, plyfs the upper;
+  // where the lower one is shorter, the kernel's mapping faults.
   bool MappingOfOldDescriptor(const Outcome& kernel, const Outcome& ply);
+  bool MappingBeyondOldFile(const Step& step, const Outcome& kernel, const Outcome& ply);
   // C21 [F]: reads answered from FUSE's page cache move no atime.
   bool AtimeNotMoved(const Sight& kernel, const Sight& ply, int64_t run_start);
-  // D11: the kernel drops a stale impure mark when it lists a directory; plyfs may, and does not.
+  // C21 [F]: the program is not told that its mount became read-only, so its reads go on moving atimes.
+  bool AtimeMovedReadonly(const Sight& kernel, int64_t run_start);
+  // D11 [P]: the kernel drops a stale impure mark when it lists a directory, plyfs does not.
   bool ImpureDropped(const Step& step, const Sight& kernel);
   // D10 [P]: the kernel lists another number than stat tells.
   bool ListedNumber(bool plyfs_served);
-  // L24: origin on a directory that came into being without it is written when the kernel first sees it.
-  bool OriginOfHandmadeDirectory();
   // F23 [F]: birth times come by FUSE_STATX, of protocol 7.39; docs/differences.md, Linux 6.1.
   bool NoBirthTime(const Sight& kernel, const Sight& ply);
   // Not a rule but the definition of equal: where holes lie follows from st_blocks.

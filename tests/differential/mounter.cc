@@ -1,5 +1,11 @@
 #include "tests/differential/mounter.h"
 
+#include <sys/mount.h>
+
+#include <cerrno>
+
+#include "tests/differential/handovers.h"
+
 namespace plyfs::diff {
 
 Mounter::Mounter(Dirs first, Dirs second, bool redirect, Against against, std::string log_path)
@@ -30,10 +36,24 @@ std::string Mounter::Mount() {
   } else {
     std::string options = std::string("redirect_dir=") + (redirect_ ? "on" : "off");
     if (!against_.options.empty()) options += "," + against_.options;
-    ply_ = test::LiveMount::Program(against_.program, Plan(PlyDirs(), options), log_path_, &error,
-                                    against_.environment);
+    std::vector<std::string> environment = against_.environment;
+    environment.push_back(std::string(kCountHandOvers) + "=1");
+    if (!against_.plant.empty()) {
+      const std::string salt = std::to_string(against_.plant_salt * 1000 + mounts_);
+      environment.push_back("PLYFS_PLANT=" + against_.plant + ":" + salt);
+    }
+    ++mounts_;
+    ply_ = test::LiveMount::Program(against_.program, Plan(PlyDirs(), options), log_path_, &error, environment);
   }
   return ply_ == nullptr ? "plyfs: " + error : "";
+}
+
+std::pair<int, int> Mounter::Remount(bool read_only) const {
+  const auto remount = [read_only](const std::string& mountpoint) {
+    const unsigned long flags = MS_REMOUNT | (read_only ? MS_RDONLY : 0);
+    return mount(nullptr, mountpoint.c_str(), nullptr, flags, nullptr) < 0 ? errno : 0;
+  };
+  return {remount(KernelDirs().mount), remount(PlyDirs().mount)};
 }
 
 std::string Mounter::Unmount() {

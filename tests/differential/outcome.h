@@ -33,6 +33,7 @@ struct ListEntry {
 
 struct Outcome {
   int error = 0;
+  bool no_slot = false;         // nothing was done: the step names a slot that holds no descriptor
   std::string data;             // what the call returned, as text; bytes as length and hash
   std::string mapped;           // mmapread: hash of the mapping (data has that of pread)
   std::vector<ListEntry> list;  // sorted; without "." and ".."

@@ -59,7 +59,7 @@ class Sequence {
         start_(time(nullptr) - 1),
         mounter_(std::move(first), std::move(second), plan.redirect, plan.against, std::move(log_path)),
         comparer_(masks, start_),
-        uppers_(mounter_.first(), mounter_.second(), masks, start_),
+        uppers_(mounter_.first(), mounter_.second(), start_),
         kernel_(mounter_.KernelDirs().mount),
         ply_(mounter_.PlyDirs().mount) {
     const bool fine_times = HasFineTimes(plan.dir);
@@ -85,6 +85,8 @@ class Sequence {
   Maybe Unmount();
   Maybe DoSteps(RunResult* result);
   Maybe DoStep(const Step& step, int* error);
+  Maybe DoStepOfTheRun(const Step& step, int* error);
+  Maybe SetReadonly(const Step& step, int* error);
   Maybe Remount(const Step& step);
   Maybe CheckTrees(const std::string& when);
   Maybe CheckEnd();
@@ -190,26 +192,44 @@ void Sequence::PinWhatMayGo(const Step& step) {
 
 Maybe Sequence::Remount(const Step& step) {
   if (auto d = Unmount()) return d;
+  comparer_.SetReadonly(false);
   if (step.a != 0) mounter_.Cross();
   return Mount();
 }
 
 void Sequence::CountStep(const Step& step, const Outcome& kernel) {
+  if (kernel.no_slot) return;
   table_->Count(Label(step), kernel.error);
   const bool unlinked = UsesSlot(step.op) && step.op != Op::kLinkat && !kernel.after.empty() &&
                         kernel.after[0].error == 0 && kernel.after[0].stx.stx_nlink == 0;
   if (unlinked) table_->Count(kUnlinkedLabel, kernel.error);
 }
 
+Maybe Sequence::SetReadonly(const Step& step, int* error) {
+  // What is open for writing, and on one side only what is open and unlinked (S10), would keep it from being
+  // made so.
+  CloseAll();
+  const auto [kernel, ply] = mounter_.Remount(step.a != 0);
+  if (ply == 0) comparer_.SetReadonly(step.a != 0);
+  *error = kernel;
+  table_->Count(Label(step), kernel);
+  if (kernel == ply) return std::nullopt;
+  const std::string text = std::string("kernel ") + strerror(kernel) + ", plyfs " + strerror(ply);
+  return Difference{"errno of " + Label(step), text};
+}
+
+Maybe Sequence::DoStepOfTheRun(const Step& step, int* error) {
+  if (step.op == Op::kReadonly) return SetReadonly(step, error);
+  Maybe d = step.op == Op::kCheck ? CheckTrees("whole tree") : Remount(step);
+  *error = d ? EIO : 0;
+  if (!d) table_->Count(Label(step), 0);
+  return d;
+}
+
 Maybe Sequence::DoStep(const Step& step, int* error) {
   *error = ECANCELED;
   alarm(kHangSeconds);
-  if (step.op == Op::kCheck || step.op == Op::kRemount) {
-    Maybe d = step.op == Op::kCheck ? CheckTrees("whole tree") : Remount(step);
-    *error = d ? EIO : 0;
-    if (!d) table_->Count(Label(step), 0);
-    return d;
-  }
+  if (step.op >= Op::kRemount) return DoStepOfTheRun(step, error);
   if (LeaveOut(step)) return std::nullopt;
   PinWhatMayGo(step);
   const bool ends_slot = step.op == Op::kClose || step.op == Op::kOpen || step.op == Op::kTmpfile;
@@ -299,11 +319,12 @@ RunResult Perform(const RunPlan& plan, Masks* masks, Table* table) {
     result.difference = Trouble(error);
     return result;
   }
-  result = Sequence(plan, first, second, base + "/log", masks, table).Go();
-  if (result.difference && test::Exists(base + "/log")) {
-    const std::string log = test::Read(base + "/log");
-    if (!log.empty()) result.difference->text += "\nthe program's log:\n" + log;
-  }
+  RunPlan salted = plan;
+  salted.against.plant_salt = plan.world.seed * 2 + (plan.redirect ? 1 : 0);
+  result = Sequence(salted, first, second, base + "/log", masks, table).Go();
+  const std::string log = test::Exists(base + "/log") ? test::Read(base + "/log") : "";
+  table->handovers().Add(log);
+  if (result.difference && !log.empty()) result.difference->text += "\nthe program's log:\n" + log;
   if (!plan.keep) test::RemoveTree(base);
   return result;
 }

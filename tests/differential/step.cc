@@ -17,7 +17,8 @@ constexpr std::array<std::string_view, kOps> kNames = {
     "mmapread",  "mmapwrite", "ftruncate", "fallocate",   "copyrange", "seek",      "fchmod",
     "fchown",    "futimens",  "fsetxattr", "fsync",       "flock",     "chmod",     "chown",
     "utimens",   "truncate",  "setxattr",  "removexattr", "getxattr",  "listxattr", "setacl",
-    "removeacl", "readdir",   "readlink",  "access",      "statfs",    "remount",   "check"};
+    "removeacl", "readdir",   "readlink",  "access",      "statfs",    "exec",      "remount",
+    "readonly",  "check"};
 static_assert(kNames.back() == "check");
 
 bool Plain(char c) {
@@ -152,11 +153,13 @@ std::string Label(const Step& step) {
     case Op::kMmapWrite:
       return "write through mmap";
     case Op::kSeek:
-      return step.b == SEEK_HOLE ? "SEEK_HOLE" : "SEEK_DATA";
+      return step.b == SEEK_HOLE ? "SEEK_HOLE" : step.b == SEEK_DATA ? "SEEK_DATA" : "seek bad whence";
     case Op::kReaddir:
       return "readdir with seek";
     case Op::kRemount:
       return step.a != 0 ? "remount crossed" : "remount";
+    case Op::kReadonly:
+      return step.a != 0 ? "remount ro" : "remount rw";
     default:
       return std::string(OpName(step.op));
   }

@@ -53,8 +53,8 @@ enum class Op {
   kTruncate,     // path; a: size
   kSetxattr,     // path; name, value; a: flags
   kRemovexattr,  // path; name
-  kGetxattr,     // path; name
-  kListxattr,    // path
+  kGetxattr,     // path; name; a: room for the value (0: enough)
+  kListxattr,    // path; a: room (0: enough, -1: none, how much is needed?)
   kSetAcl,       // path; a: mode, b: perm, c: 1 for the default ACL
   kRemoveAcl,    // path; c: 1 for the default ACL
   // looking
@@ -62,9 +62,11 @@ enum class Op {
   kReadlink,  // path
   kAccess,    // path; a: mode
   kStatfs,    // path
+  kExec,      // path
   // the run
-  kRemount,  // a: 1 changes who serves whose layers
-  kCheck,    // compare the whole trees
+  kRemount,   // a: 1 changes who serves whose layers
+  kReadonly,  // a: 1 the live mounts become read-only, 0 writable; no descriptor is open then
+  kCheck,     // compare the whole trees
 };
 inline constexpr int kOps = static_cast<int>(Op::kCheck) + 1;
 

@@ -39,11 +39,11 @@ constexpr const char* kRequired[] = {"create",
 
 }  // namespace
 
-uint64_t Table::Successes(const std::string& label) const {
+uint64_t Table::Times(const std::string& label, int error) const {
   auto row = counts_.find(label);
   if (row == counts_.end()) return 0;
-  auto success = row->second.find(0);
-  return success == row->second.end() ? 0 : success->second;
+  auto times = row->second.find(error);
+  return times == row->second.end() ? 0 : times->second;
 }
 
 std::string Table::Missing(uint64_t least) const {
@@ -70,6 +70,7 @@ void Table::Print(const Masks& masks) const {
   for (const auto& [name, n] : masks.skipped()) {
     printf("left out %-42s %9llu\n", name.c_str(), static_cast<unsigned long long>(n));
   }
+  printf("%s\n", handovers_.Text().c_str());
 }
 
 }  // namespace plyfs::diff

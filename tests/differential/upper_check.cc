@@ -11,6 +11,7 @@
 namespace plyfs::diff {
 namespace {
 
+constexpr char kImpure[] = "trusted.overlay.impure";
 constexpr char kOrigin[] = "trusted.overlay.origin";
 constexpr size_t kFhHeader = 21;  // X1
 
@@ -41,7 +42,7 @@ std::string Shape(const Node& node) {
 std::string XattrText(const Node& node) {
   std::string text;
   for (const auto& [name, value] : node.xattrs) {
-    if (name == kOrigin || name == "trusted.overlay.impure") continue;
+    if (name == kOrigin || name == kImpure) continue;
     const bool readable = name == "trusted.overlay.opaque" || name == "trusted.overlay.redirect";
     const bool uuid = name == "trusted.overlay.uuid";
     text += name + "=" + (uuid ? std::to_string(value.size()) : readable ? value : Digest(value)) + " ";
@@ -51,17 +52,16 @@ std::string XattrText(const Node& node) {
 
 }  // namespace
 
-UpperCheck::UpperCheck(const Dirs& first, const Dirs& second, Masks* masks, int64_t run_start)
-    : first_(Describe(first)), second_(Describe(second)), masks_(masks), run_start_(run_start) {}
+UpperCheck::UpperCheck(const Dirs& first, const Dirs& second, int64_t run_start)
+    : first_(Describe(first)), second_(Describe(second)), run_start_(run_start) {}
 
 UpperCheck::Side UpperCheck::Describe(const Dirs& dirs) {
-  Side side{&dirs, {}, {}};
+  Side side{&dirs, {}};
   for (size_t i = 0; i < dirs.lowers.size(); ++i) {
     for (const auto& [path, node] : TakeSnapshot(dirs.lowers[i])) {
       side.lower_names.emplace(node.sight.stx.stx_ino, "l" + std::to_string(i) + "/" + path);
     }
   }
-  for (const auto& [path, node] : TakeSnapshot(dirs.upper)) side.handmade.insert(node.sight.stx.stx_ino);
   return side;
 }
 
@@ -94,8 +94,6 @@ std::optional<Difference> UpperCheck::CompareOrigins(const std::string& path, co
   auto at_a = a.xattrs.find(kOrigin), at_b = b.xattrs.find(kOrigin);
   const bool has_a = at_a != a.xattrs.end(), has_b = at_b != b.xattrs.end();
   if (has_a != has_b) {
-    const bool handmade = first_.handmade.count(a.sight.stx.stx_ino) != 0;
-    if (handmade && S_ISDIR(a.sight.stx.stx_mode) && masks_->OriginOfHandmadeDirectory()) return std::nullopt;
     return Differ("origin", path, has_a ? OriginText(first_, at_a->second) : "none",
                   has_b ? OriginText(second_, at_b->second) : "none");
   }
@@ -120,6 +118,35 @@ std::optional<Difference> UpperCheck::CompareNodes(const std::string& path, cons
   return CompareOrigins(path, a, b);
 }
 
+// Whether an object with an origin that means something lies in the directory.
+bool UpperCheck::HoldsCopy(const Side& side, const Snapshot& tree, const std::string& dir) {
+  const std::string prefix = dir.empty() ? "" : dir + "/";
+  for (auto at = tree.lower_bound(prefix); at != tree.end(); ++at) {
+    const std::string& path = at->first;
+    if (path.compare(0, prefix.size(), prefix) != 0) return false;
+    if (path.size() == prefix.size() || path.find('/', prefix.size()) != std::string::npos) continue;
+    const auto& xattrs = at->second.xattrs;
+    auto origin = xattrs.find(kOrigin);
+    if (origin == xattrs.end() || xattrs.count("trusted.overlay.opaque") != 0) continue;
+    if (OriginText(side, origin->second)[0] == 'l') return true;
+  }
+  return false;
+}
+
+// The least that must be marked: a directory in which a copy lies (C2, N17, R18).  Which others are is nobody's
+// business (D11, Z2).  Where such a directory was made by hand neither side need mark it, so the one is asked
+// for what the other has.
+std::optional<Difference> UpperCheck::CompareImpure(const Snapshot& a, const Snapshot& b) const {
+  for (const auto& [path, node] : a) {
+    auto other = b.find(path);
+    const bool marked = node.xattrs.count(kImpure) != 0;
+    if (other == b.end() || marked == (other->second.xattrs.count(kImpure) != 0)) continue;
+    if (!(marked ? HoldsCopy(second_, b, path) : HoldsCopy(first_, a, path))) continue;
+    return Differ("impure mark", path, marked ? "marked" : "none", marked ? "none" : "marked");
+  }
+  return std::nullopt;
+}
+
 // M14, M15: nothing but whiteouts named "#..." may stay in W/work, and nothing below a second level.
 std::optional<Difference> UpperCheck::CheckWork(const Dirs& dirs) {
   for (const auto& [path, node] : TakeSnapshot(dirs.work)) {
@@ -142,7 +169,7 @@ std::optional<Difference> UpperCheck::Compare() const {
   for (const auto& [path, node] : b) {
     if (a.count(path) == 0) return Differ("name", path, "absent", Shape(node));
   }
-  return std::nullopt;
+  return CompareImpure(a, b);
 }
 
 }  // namespace plyfs::diff

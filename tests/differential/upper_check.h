@@ -1,6 +1,6 @@
 // UpperCheck: what both sides left in their upper and work directories, compared by Z2: types, names, data,
 // modes, owners, whiteouts, opaque, redirects, escaped names, and origins by the lower object they decode to.
-// Left out as Z2 has it: link counts and attributes of whiteouts, ctimes, uuid, impure.
+// Left out as Z2 has it: link counts and attributes of whiteouts, ctimes, uuid, impure where it is not needed.
 //
 // Owned by a run, made before the first mount; one thread, root, both sides unmounted when Compare is called.
 #ifndef PLYFS_TESTS_DIFFERENTIAL_UPPER_CHECK_H_
@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "tests/differential/compare.h"
@@ -19,7 +18,7 @@ namespace plyfs::diff {
 
 class UpperCheck {
  public:
-  UpperCheck(const Dirs& first, const Dirs& second, Masks* masks, int64_t run_start);
+  UpperCheck(const Dirs& first, const Dirs& second, int64_t run_start);
 
   std::optional<Difference> Compare() const;
 
@@ -27,17 +26,17 @@ class UpperCheck {
   struct Side {
     const Dirs* dirs;
     std::map<uint64_t, std::string> lower_names;  // inode number to "l2/a/b", the least of its names
-    std::set<uint64_t> handmade;                  // inode numbers in the upper before the first mount
   };
   using Maybe = std::optional<Difference>;
   static Side Describe(const Dirs& dirs);
   static std::string OriginText(const Side& side, const std::string& value);
   static Maybe CheckWork(const Dirs& dirs);
+  static bool HoldsCopy(const Side& side, const Snapshot& tree, const std::string& dir);
+  Maybe CompareImpure(const Snapshot& a, const Snapshot& b) const;
   Maybe CompareNodes(const std::string& path, const Node& a, const Node& b) const;
   Maybe CompareOrigins(const std::string& path, const Node& a, const Node& b) const;
 
   const Side first_, second_;
-  Masks* const masks_;
   const int64_t run_start_;
 };
 

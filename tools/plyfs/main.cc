@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/planted.h"
 #include "engine/format/mount_options.h"
 #include "engine/io/fault.h"
 #include "engine/io/sys_creds.h"
@@ -131,8 +132,8 @@ int Main(const std::vector<std::string>& argv) {
 
 int main(int argc, char** argv) {
 #ifdef PLYFS_DEBUG
-  // Tests of debug builds plant faults in the daemon (engine/io/fault.h).
-  if (!plyfs::InstallFaultsFromEnvironment().ok()) return 1;
+  // Tests of debug builds plant faults in the daemon (engine/io/fault.h, engine/base/planted.h).
+  if (!plyfs::InstallFaultsFromEnvironment().ok() || !plyfs::InstallPlantFromEnvironment().ok()) return 1;
 #endif
   return plyfs::tool::Main(std::vector<std::string>(argv, argv + argc));
 }
