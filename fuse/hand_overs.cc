@@ -33,7 +33,7 @@ void HandOvers::Answered(std::span<const char> reply) {
 
 void HandOvers::Report() const {
   if (::getenv("PLYFS_COUNT_HANDOVERS") == nullptr) return;
-  Logf("requests answered: %" PRIu64 ", by another thread: %" PRIu64, answered_.load(), by_another_.load());
+  Logf("requests answered: %" PRIu64 ", by another thread: %" PRIu64, answered(), by_another());
 }
 
 }  // namespace plyfs::fuse

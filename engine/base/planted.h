@@ -68,8 +68,8 @@ struct PlantFacts {
 };
 const PlantFacts& FactsOf(Plant plant);
 
-// Reads PLYFS_PLANT once; before threads start.  EINVAL for a plant that there is not (a test whose fault never
-// comes would prove nothing).  Release builds do not look.
+// Reads PLYFS_PLANT once; before threads start.  EINVAL for a plant that there is not (a test whose fault
+// never comes would prove nothing).  Release builds do not look.
 Status InstallPlantFromEnvironment();
 
 #ifdef PLYFS_DEBUG

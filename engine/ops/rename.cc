@@ -38,7 +38,8 @@ Status MoveOntoWhiteout(const RenamePlan& plan) {
   if (!plan.leave_whiteout && !plan.from.inode->is_dir()) return MoveIn(plan, 0);  // R6
   PLY_CHECK(MoveIn(plan, RENAME_EXCHANGE));                                        // R5, R7
   // A whiteout that hides nothing may stay: the rename is done.
-  if (!plan.leave_whiteout || Planted(Plant::kRename)) (void)sys::UnlinkAt(plan.from.upper->get(), plan.from.name.str().c_str());
+  if (!plan.leave_whiteout || Planted(Plant::kRename))
+    (void)sys::UnlinkAt(plan.from.upper->get(), plan.from.name.str().c_str());
   return OkStatus();
 }
 

@@ -75,12 +75,24 @@ bool Comparer::OfTheRun(const statx_timestamp& t) const {
   return t.tv_sec >= run_start_ && t.tv_sec < run_start_ + kDay;
 }
 
+// Of one object seen through two mounts one after the other.  Not atimes: the first snapshot has read every
+// file; nor ctimes of directories, where the kernel drops impure marks as it lists (D11).
+Maybe Comparer::CompareUnmoved(const Sight& kernel, const Sight& ply) {
+  const bool both_born = (kernel.stx.stx_mask & ply.stx.stx_mask & STATX_BTIME) != 0;
+  if (both_born)
+    PLY_DIFFER(
+        DifferIfText("btime", kernel.subject, TimeText(kernel.stx.stx_btime), TimeText(ply.stx.stx_btime)));
+  if (S_ISDIR(kernel.stx.stx_mode)) return std::nullopt;
+  return DifferIfText("ctime", kernel.subject, TimeText(kernel.stx.stx_ctime), TimeText(ply.stx.stx_ctime));
+}
+
 void Comparer::SetReadonly(bool read_only) {
   timespec now = {};
   clock_gettime(CLOCK_REALTIME, &now);
   const int64_t at = now.tv_sec * 1000000000 + now.tv_nsec;
   if (read_only) readonly_.push_back({at - kClockTick, INT64_MAX});
-  if (!read_only && !readonly_.empty()) readonly_.back().second = std::min(readonly_.back().second, at + kClockTick);
+  if (!read_only && !readonly_.empty())
+    readonly_.back().second = std::min(readonly_.back().second, at + kClockTick);
 }
 
 bool Comparer::MovedReadonly(const Sight& ply) const {
@@ -96,7 +108,7 @@ Maybe Comparer::CompareTimes(const Sight& kernel, const Sight& ply, Rules rules)
   if (by_value && !SameTime(kernel.stx.stx_mtime, ply.stx.stx_mtime)) {
     return Differ("mtime", kernel.subject, TimeText(kernel.stx.stx_mtime), TimeText(ply.stx.stx_mtime));
   }
-  if (rules.same_layers) return std::nullopt;  // the first of the two snapshots has read every file
+  if (rules.same_layers) return CompareUnmoved(kernel, ply);
   const bool both_of_run = OfTheRun(kernel.stx.stx_atime) && OfTheRun(ply.stx.stx_atime);
   if (!both_of_run && !SameTime(kernel.stx.stx_atime, ply.stx.stx_atime)) {
     if (masks_allowed_ && masks_->AtimeNotMoved(kernel, ply, run_start_)) return std::nullopt;
@@ -189,6 +201,7 @@ Maybe Comparer::CompareOutcomes(const Step& step, const Outcome& kernel, const O
       *part = true;
       return std::nullopt;
     }
+    if (masks_allowed_ && masks_->ImpureTakesRoom(step, kernel, ply)) return std::nullopt;
     if (masks_allowed_ && masks_->MappingBeyondOldFile(step, kernel, ply)) return std::nullopt;
     if (!masks_allowed_ || !masks_->HoleLayout(step, kernel, ply)) {
       // The operation belongs to the kind: the shrinker must not trade one errno for another's.

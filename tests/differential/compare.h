@@ -58,6 +58,7 @@ class Comparer {
   };
   using Maybe = std::optional<Difference>;
   Maybe CompareSights(const Sight& kernel, const Sight& ply, Rules rules);
+  static Maybe CompareUnmoved(const Sight& kernel, const Sight& ply);
   Maybe CompareTimes(const Sight& kernel, const Sight& ply, Rules rules);
   Maybe CompareChanges(const Step& step, const Outcome& kernel, const Outcome& ply);
   Maybe CompareLists(const std::vector<ListEntry>& kernel, const std::vector<ListEntry>& ply);

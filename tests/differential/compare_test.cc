@@ -110,6 +110,13 @@ TEST_F(CompareTest, NamesDataXattrsListedNumbers) {
   ply["a"].d_ino = 5;
   kernel["a"].d_ino = 6;  // the kernel's slip (D10)
   EXPECT_EQ(kind(), "");
+  ply["a"].sight.stx.stx_ctime.tv_nsec = 1;
+  EXPECT_EQ(kind(), "ctime");
+  ply["a"].sight.stx.stx_ctime.tv_nsec = 0;
+  kernel["a"].sight.stx.stx_mask = ply["a"].sight.stx.stx_mask = STATX_BTIME;
+  ply["a"].sight.stx.stx_btime.tv_sec = 1;
+  EXPECT_EQ(kind(), "btime");
+  ply["a"].sight.stx.stx_btime.tv_sec = 0;
   ply["a"].xattrs["user.x"] = "1";
   EXPECT_EQ(kind(), "xattrs");
   ply["a"].xattrs.clear();
@@ -158,6 +165,28 @@ TEST_F(CompareTest, MappingThroughAnOldDescriptor) {  // C19
   kernel.mapped = "old";
   EXPECT_EQ(Kind(Step{}, kernel, ply), "");
   EXPECT_EQ(Kind(Step{}, ply, kernel), "mapped data");
+  // The lower file is shorter.
+  Step step;
+  step.op = Op::kMmapRead;
+  kernel.error = EFAULT;
+  EXPECT_EQ(Kind(step, kernel, ply), "");
+  EXPECT_EQ(Kind(step, ply, kernel), "errno");
+  kernel.read_only_fd = false;
+  EXPECT_EQ(Kind(step, kernel, ply), "errno");
+}
+
+TEST_F(CompareTest, AtimesMoveWhileReadOnly) {  // C21
+  comparer_.SetReadonly(true);
+  comparer_.SetReadonly(false);
+  timespec now = {};
+  clock_gettime(CLOCK_REALTIME, &now);
+  const auto moved_to = [](time_t at) { return [at](Sight* s) { s->stx.stx_atime.tv_sec = at; }; };
+  EXPECT_EQ(KindAfter(moved_to(now.tv_sec - 5)), "atime");
+  EXPECT_EQ(KindAfter([&](Sight* s) {
+              s->stx.stx_atime.tv_sec = now.tv_sec;
+              s->stx.stx_atime.tv_nsec = static_cast<uint32_t>(now.tv_nsec);
+            }),
+            "");
 }
 
 TEST_F(CompareTest, HolesMayLieElsewhereButHoldZeros) {

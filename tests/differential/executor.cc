@@ -278,7 +278,7 @@ int Executor::ActOnAttributes(const Step& step, Outcome* out) {
     n = llistxattr(path.c_str(), step.a < 0 ? nullptr : bytes, step.a < 0 ? 0 : room);
     if (n >= 0) ReadXattrs(path, &xattrs);
     for (const auto& [name, value] : xattrs) out->data += name + "=" + Digest(value) + " ";
-    if (step.a < 0) out->data += "size " + std::to_string(n);
+    if (step.a < 0 && !IsDir(step.path)) out->data += "size " + std::to_string(n);  // D11
     return ErrorOf(n);
   } else if (step.op == Op::kStatfs) {
     struct statvfs vfs;

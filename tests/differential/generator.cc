@@ -14,17 +14,17 @@ struct Weight {
   unsigned share;
 };
 constexpr Weight kWeights[] = {
-    {Op::kCreate, 60},    {Op::kMkdir, 50},     {Op::kMknod, 35},      {Op::kSymlink, 20},
-    {Op::kLink, 35},      {Op::kUnlink, 60},    {Op::kRmdir, 40},      {Op::kRename, 130},
-    {Op::kTmpfile, 32},   {Op::kLinkat, 40},    {Op::kOpen, 100},      {Op::kClose, 10},
-    {Op::kRead, 40},      {Op::kWrite, 60},     {Op::kMmapRead, 15},   {Op::kMmapWrite, 35},
-    {Op::kFtruncate, 20}, {Op::kFallocate, 30}, {Op::kCopyRange, 40},  {Op::kSeek, 60},
-    {Op::kFchmod, 12},    {Op::kFchown, 10},    {Op::kFutimens, 10},   {Op::kFsetxattr, 10},
-    {Op::kFsync, 5},      {Op::kFlock, 30},     {Op::kChmod, 40},      {Op::kChown, 35},
-    {Op::kUtimens, 30},   {Op::kTruncate, 25},  {Op::kSetxattr, 35},   {Op::kRemovexattr, 40},
-    {Op::kGetxattr, 12},  {Op::kListxattr, 8},  {Op::kSetAcl, 25},     {Op::kRemoveAcl, 8},
-    {Op::kReaddir, 35},   {Op::kReadlink, 8},   {Op::kAccess, 10},     {Op::kStatfs, 5},
-    {Op::kExec, 8},       {Op::kRemount, 14},   {Op::kReadonly, 6},    {Op::kCheck, 10}};
+    {Op::kCreate, 60},    {Op::kMkdir, 50},     {Op::kMknod, 35},     {Op::kSymlink, 20},
+    {Op::kLink, 35},      {Op::kUnlink, 60},    {Op::kRmdir, 40},     {Op::kRename, 130},
+    {Op::kTmpfile, 32},   {Op::kLinkat, 40},    {Op::kOpen, 100},     {Op::kClose, 10},
+    {Op::kRead, 40},      {Op::kWrite, 60},     {Op::kMmapRead, 15},  {Op::kMmapWrite, 35},
+    {Op::kFtruncate, 20}, {Op::kFallocate, 30}, {Op::kCopyRange, 40}, {Op::kSeek, 60},
+    {Op::kFchmod, 12},    {Op::kFchown, 10},    {Op::kFutimens, 10},  {Op::kFsetxattr, 10},
+    {Op::kFsync, 5},      {Op::kFlock, 30},     {Op::kChmod, 40},     {Op::kChown, 35},
+    {Op::kUtimens, 30},   {Op::kTruncate, 25},  {Op::kSetxattr, 35},  {Op::kRemovexattr, 40},
+    {Op::kGetxattr, 12},  {Op::kListxattr, 8},  {Op::kSetAcl, 25},    {Op::kRemoveAcl, 8},
+    {Op::kReaddir, 35},   {Op::kReadlink, 8},   {Op::kAccess, 10},    {Op::kStatfs, 5},
+    {Op::kExec, 8},       {Op::kRemount, 14},   {Op::kReadonly, 6},   {Op::kCheck, 10}};
 
 // How long a mount stays read-only, in steps.
 constexpr unsigned kReadonlySteps = 14;
@@ -103,7 +103,8 @@ std::string Generator::Somewhere(Want want) {
 
 std::string Generator::Spoilt(const std::string& path) {
   const uint64_t throw_of_10 = dice_.Below(10);
-  if (throw_of_10 < 2) return Join(path.substr(0, std::min(path.rfind('/'), path.size())), std::string(256, 'n'));
+  if (throw_of_10 < 2)
+    return Join(path.substr(0, std::min(path.rfind('/'), path.size())), std::string(256, 'n'));
   if (throw_of_10 < 4) return Existing(Want::kFile) + "/a";
   if (throw_of_10 < 6) return Fresh() + "/a";
   std::erase_if(loops_, [this](const std::string& loop) {

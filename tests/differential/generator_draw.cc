@@ -82,7 +82,8 @@ void Generator::DrawRename(Step* step) {
                                               : Want::kNotDir)
                               : Fresh();
   if (dice_.Chance(5)) step->path2 = Existing(Want::kAny);
-  if (dice_.Chance(2)) (dice_.Chance(50) ? step->path : step->path2) = dice_.Chance(50) ? "" : Existing(Want::kAny);
+  if (dice_.Chance(2))
+    (dice_.Chance(50) ? step->path : step->path2) = dice_.Chance(50) ? "" : Existing(Want::kAny);
 }
 
 void Generator::DrawOpen(Step* step) {
@@ -246,7 +247,7 @@ void Generator::DrawAttributes(Step* step) {
       if (!xattrs_.empty() && dice_.Chance(75)) std::tie(step->path, step->name) = dice_.Pick(xattrs_);
       return;
     case Op::kListxattr:
-      step->a = dice_.Chance(20) ? -1 : dice_.Chance(20) ? 1 + static_cast<int64_t>(dice_.Below(60)) : 0;
+      step->a = dice_.Chance(20) ? -1 : dice_.Chance(20) ? 1 : 0;
       return;
     case Op::kExec:
       if (const std::vector<int> open = OpenSlots(true); !open.empty() && dice_.Chance(50)) {  // C22

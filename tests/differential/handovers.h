@@ -1,5 +1,5 @@
-// HandOvers: how many requests changed threads between being read and being answered, as the program's own log
-// tells at the end of each mount (fuse/dev_transport.h; debug builds that are asked to).
+// HandOvers: how many requests changed threads between being read and being answered, as the program's own
+// log tells at the end of each mount (fuse/dev_transport.h; debug builds that are asked to).
 //
 // A value; one thread.
 #ifndef PLYFS_TESTS_DIFFERENTIAL_HANDOVERS_H_

@@ -45,9 +45,8 @@ bool Masks::UnlinkedLowerNlink(const Sight& kernel, const Sight& ply) {
 }
 
 bool Masks::UnlinkedLowerChange(const Step& step, const Outcome& kernel, const Outcome& ply) {
-  const bool metadata = step.op == Op::kFchmod || step.op == Op::kFchown || step.op == Op::kFutimens ||
-                        step.op == Op::kFsetxattr;
-  if (!metadata || !kernel.read_only_fd || kernel.error != EEXIST || ply.error != 0) return false;
+  if (!ChangesMetadataOfSlot(step.op) || !kernel.read_only_fd || kernel.error != EEXIST || ply.error != 0)
+    return false;
   if (kernel.after.empty() || !kernel.after[0].deleted) return false;
   return Use("N19 metadata of an unlinked lower file");
 }
@@ -77,6 +76,12 @@ bool Masks::AtimeMovedReadonly(const Sight& kernel, int64_t run_start) {
 bool Masks::ImpureDropped(const Step& step, const Sight& kernel) {
   if (step.op != Op::kReaddir || !S_ISDIR(kernel.stx.stx_mode)) return false;
   return Use("D11 stale impure mark dropped");
+}
+
+bool Masks::ImpureTakesRoom(const Step& step, const Outcome& kernel, const Outcome& ply) {
+  if (step.op != Op::kListxattr || step.a <= 0 || kernel.error != 0 || ply.error != ERANGE) return false;
+  if (kernel.after.empty() || !S_ISDIR(kernel.after[0].stx.stx_mode)) return false;
+  return Use("D11 stale impure mark takes room");
 }
 
 bool Masks::ListedNumber(bool plyfs_served) {

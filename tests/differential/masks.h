@@ -26,6 +26,10 @@ class Masks {
   // A10 [F]: docs/differences.md; with set-id bits and a writer about plyfs cannot tell it from a write to
   // come.
   void ChownToNobodySkipped() { ++skipped_["A10 chown(-1, -1) of a set-id file by a stranger"]; }
+  // N19 [P]: a metadata change by the descriptor of an unlinked lower object that is no regular file makes
+  // the kernel put its copy under the old name, over whatever has that name now
+  // (copy_up.c:ovl_copy_up_workdir).
+  void UnlinkedSpecialSkipped() { ++skipped_["N19 change of an unlinked special file or directory"]; }
   // Not a difference: what a filesystem without multigrain timestamps keeps from being compared.
   void TimesTooCoarse() { ++skipped_["times moved by a step: too coarse here"]; }
   // S10 [P]: the last name of a lower file is gone; the kernel goes on showing the lower count.
@@ -42,6 +46,8 @@ class Masks {
   bool AtimeMovedReadonly(const Sight& kernel, int64_t run_start);
   // D11 [P]: the kernel drops a stale impure mark when it lists a directory, plyfs does not.
   bool ImpureDropped(const Step& step, const Sight& kernel);
+  // As long as it is there it takes room in the list that a caller has to offer (ovl_listxattr).
+  bool ImpureTakesRoom(const Step& step, const Outcome& kernel, const Outcome& ply);
   // D10 [P]: the kernel lists another number than stat tells.
   bool ListedNumber(bool plyfs_served);
   // F23 [F]: birth times come by FUSE_STATX, of protocol 7.39; docs/differences.md, Linux 6.1.

@@ -1,6 +1,7 @@
 #include "tests/differential/mounter.h"
 
 #include <sys/mount.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -43,7 +44,8 @@ std::string Mounter::Mount() {
       environment.push_back("PLYFS_PLANT=" + against_.plant + ":" + salt);
     }
     ++mounts_;
-    ply_ = test::LiveMount::Program(against_.program, Plan(PlyDirs(), options), log_path_, &error, environment);
+    ply_ =
+        test::LiveMount::Program(against_.program, Plan(PlyDirs(), options), log_path_, &error, environment);
   }
   return ply_ == nullptr ? "plyfs: " + error : "";
 }
@@ -51,7 +53,13 @@ std::string Mounter::Mount() {
 std::pair<int, int> Mounter::Remount(bool read_only) const {
   const auto remount = [read_only](const std::string& mountpoint) {
     const unsigned long flags = MS_REMOUNT | (read_only ? MS_RDONLY : 0);
-    return mount(nullptr, mountpoint.c_str(), nullptr, flags, nullptr) < 0 ? errno : 0;
+    int error = EBUSY;
+    // An unlinked file that was just closed holds it up until its release has been answered.
+    for (int tries = 0; error == EBUSY && tries < 400; ++tries) {
+      if (tries > 0) usleep(5000);
+      error = mount(nullptr, mountpoint.c_str(), nullptr, flags, nullptr) < 0 ? errno : 0;
+    }
+    return error;
   };
   return {remount(KernelDirs().mount), remount(PlyDirs().mount)};
 }

@@ -22,7 +22,8 @@ struct Against {
   std::string program;  // empty: the kernel itself (the self-test of this program)
   std::string options;  // more mount options for it
   std::vector<std::string> environment;
-  // Of engine/base/planted.h, awake in it; which calls it spoils follows from the salt and the count of mounts.
+  // Of engine/base/planted.h, awake in it; which calls it spoils follows from the salt and the count of
+  // mounts.
   std::string plant;
   uint64_t plant_salt = 0;
   bool IsKernel() const { return program.empty(); }
@@ -35,7 +36,8 @@ class Mounter {
 
   // Empty, or what failed.
   std::string Mount();
-  // Makes both live mounts read-only, or writable again.  The errnos, or success, of the kernel and the other.
+  // Makes both live mounts read-only, or writable again.  The errnos, or success, of the kernel and the
+  // other.
   std::pair<int, int> Remount(bool read_only) const;
   std::string Unmount();
   // Who serves whose layers at the next Mount().

@@ -66,7 +66,8 @@ bool PlantRun::Run(const std::string& name) {
     ++(Find(plant) ? found : missed);
   }
   if (found + missed == 0) {
-    fprintf(stderr, "plyfs_differential: --plant %s: no such fault; --list-plants names them\n", name.c_str());
+    fprintf(stderr, "plyfs_differential: --plant %s: no such fault; --list-plants names them\n",
+            name.c_str());
     return false;
   }
   // The form that tools/dev_ctest counts.

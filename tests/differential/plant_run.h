@@ -1,8 +1,8 @@
 // PlantRun: wakes the faults of engine/base/planted.h in the program, one after the other, and tells whether
 // the differential test finds each.
 //
-// Owned by the program; one thread, root.  A fault is found when a run differs with it and the same run does not
-// without it; that it keeps the program from mounting does not count.
+// Owned by the program; one thread, root.  A fault is found when a run differs with it and the same run does
+// not without it; that it keeps the program from mounting does not count.
 #ifndef PLYFS_TESTS_DIFFERENTIAL_PLANT_RUN_H_
 #define PLYFS_TESTS_DIFFERENTIAL_PLANT_RUN_H_
 

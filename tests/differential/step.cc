@@ -12,13 +12,12 @@ namespace plyfs::diff {
 namespace {
 
 constexpr std::array<std::string_view, kOps> kNames = {
-    "create",    "mkdir",     "mknod",     "symlink",     "link",      "unlink",    "rmdir",
-    "rename",    "tmpfile",   "linkat",    "open",        "close",     "read",      "write",
-    "mmapread",  "mmapwrite", "ftruncate", "fallocate",   "copyrange", "seek",      "fchmod",
-    "fchown",    "futimens",  "fsetxattr", "fsync",       "flock",     "chmod",     "chown",
-    "utimens",   "truncate",  "setxattr",  "removexattr", "getxattr",  "listxattr", "setacl",
-    "removeacl", "readdir",   "readlink",  "access",      "statfs",    "exec",      "remount",
-    "readonly",  "check"};
+    "create",    "mkdir",     "mknod",     "symlink",   "link",    "unlink",   "rmdir",    "rename",
+    "tmpfile",   "linkat",    "open",      "close",     "read",    "write",    "mmapread", "mmapwrite",
+    "ftruncate", "fallocate", "copyrange", "seek",      "fchmod",  "fchown",   "futimens", "fsetxattr",
+    "fsync",     "flock",     "chmod",     "chown",     "utimens", "truncate", "setxattr", "removexattr",
+    "getxattr",  "listxattr", "setacl",    "removeacl", "readdir", "readlink", "access",   "statfs",
+    "exec",      "remount",   "readonly",  "check"};
 static_assert(kNames.back() == "check");
 
 bool Plain(char c) {
@@ -138,6 +137,10 @@ std::string_view OpName(Op op) {
 
 bool UsesSlot(Op op) {
   return (op >= Op::kClose && op <= Op::kFlock) || op == Op::kLinkat;
+}
+
+bool ChangesMetadataOfSlot(Op op) {
+  return op >= Op::kFchmod && op <= Op::kFsetxattr;
 }
 
 std::string Label(const Step& step) {

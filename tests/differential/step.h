@@ -91,6 +91,8 @@ const std::vector<User>& Users();
 std::string_view OpName(Op op);
 // True when the operation takes a descriptor slot, or paths, and not the other.
 bool UsesSlot(Op op);
+// True of kFchmod and its like.
+bool ChangesMetadataOfSlot(Op op);
 // What the operation counts as in the table: its name, with the flags that make it another operation.
 std::string Label(const Step& step);
 

@@ -133,9 +133,9 @@ bool UpperCheck::HoldsCopy(const Side& side, const Snapshot& tree, const std::st
   return false;
 }
 
-// The least that must be marked: a directory in which a copy lies (C2, N17, R18).  Which others are is nobody's
-// business (D11, Z2).  Where such a directory was made by hand neither side need mark it, so the one is asked
-// for what the other has.
+// The least that must be marked: a directory in which a copy lies (C2, N17, R18).  Which others are is
+// nobody's business (D11, Z2).  Where such a directory was made by hand neither side need mark it, so the one
+// is asked for what the other has.
 std::optional<Difference> UpperCheck::CompareImpure(const Snapshot& a, const Snapshot& b) const {
   for (const auto& [path, node] : a) {
     auto other = b.find(path);

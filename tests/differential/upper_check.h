@@ -1,6 +1,7 @@
 // UpperCheck: what both sides left in their upper and work directories, compared by Z2: types, names, data,
 // modes, owners, whiteouts, opaque, redirects, escaped names, and origins by the lower object they decode to.
-// Left out as Z2 has it: link counts and attributes of whiteouts, ctimes, uuid, impure where it is not needed.
+// Left out as Z2 has it: link counts and attributes of whiteouts, ctimes, uuid, impure where it is not
+// needed.
 //
 // Owned by a run, made before the first mount; one thread, root, both sides unmounted when Compare is called.
 #ifndef PLYFS_TESTS_DIFFERENTIAL_UPPER_CHECK_H_
