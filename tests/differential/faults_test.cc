@@ -64,7 +64,7 @@ class FaultsTest : public UnionFixture {
     return fs_->SetAttr(me_, Walk(path), 0, args).error();
   }
   int ListOnce() {
-    Result<plyfs::Opened> dir = fs_->OpenDir(me_, Walk("dir"), 0);
+    Result<plyfs::Opened> dir = fs_->OpenDir(me_, node_, 0);
     if (!dir.ok()) return dir.error();
     Status read = fs_->ReadDir(0, dir->handle, 0, [](const DirEntry&) { return true; });
     fs_->ReleaseDir(0, dir->handle);
@@ -98,7 +98,12 @@ std::map<std::string, FaultsTest::Act> FaultsTest::Acts() {
     return made;
   };
   return {
-      {"create", {nothing, [this] { return Create("gone", "new"); }}},
+      {"create",
+       {nothing,
+        [this] {
+          const Name gone = Name::Trusted("gone");
+          return fs_->Create(me_, kRootNode, gone, 0644, O_RDWR | O_CREAT | O_EXCL).error();
+        }}},
       {"mkdir", {nothing, [this] { return MakeDir("dir/deep/new"); }}},
       {"mknod", {nothing, [this] { return MakeNode("gone", S_IFIFO | 0600); }}},
       {"symlink", {nothing, [this] { return Symlink("gone", "target"); }}},
@@ -122,7 +127,7 @@ std::map<std::string, FaultsTest::Act> FaultsTest::Acts() {
       {"removexattr", {nothing, [this] { return fs_->RemoveXattr(me_, Walk("own"), "user.a").error(); }}},
       {"open", {nothing, [this] { return fs_->Open(me_, Walk("dir/deep/f"), O_RDWR, false).error(); }}},
       {"open O_TRUNC",
-       {nothing, [this] { return fs_->Open(me_, Walk("dir/deep/f"), O_RDWR | O_TRUNC, false).error(); }}},
+       {nothing, [this] { return fs_->Open(me_, Walk("own"), O_RDWR | O_TRUNC, false).error(); }}},
       {"write",
        {open_own,
         [this] { return fs_->Write(me_, node_, handle_, 0, std::string_view("new"), {}).error(); }}},
@@ -139,7 +144,7 @@ std::map<std::string, FaultsTest::Act> FaultsTest::Acts() {
         },
         true}},
       {"SEEK_DATA", {open_own, [this] { return fs_->Seek(node_, handle_, 0, SEEK_DATA).error(); }, true}},
-      {"readdir with seek", {nothing, [this] { return ListOnce(); }, true}},
+      {"readdir with seek", {[this] { node_ = Walk("dir"); }, [this] { return ListOnce(); }, true}},
       {"readlink",
        {[this] { node_ = Walk("sym"); }, [this] { return fs_->ReadLink(me_, node_).error(); }, true}},
       {"getxattr",
@@ -154,7 +159,8 @@ bool FaultsTest::Reached(const Act& act, int error) {
   for (int nth = 1; nth < kMost; ++nth) {
     Begin();
     act.prepare();
-    const TreeText before = View();
+    // Looking would load what an operation that only reads is to ask the layers for.
+    const TreeText before = act.reads ? TreeText() : View();
     FailCall fault(nth, error, !act.reads);
     int got = 0;
     {
@@ -168,8 +174,8 @@ bool FaultsTest::Reached(const Act& act, int error) {
     reached |= got == error;
     // What fails with another errno than it was given has made something up.
     EXPECT_TRUE(got == 0 || got == error) << strerrorname_np(got) << " from call " << nth;
-    if (got != 0) EXPECT_EQ(View(), before) << "call " << nth;
-    if (HasFailure()) return reached;
+    if (got != 0 && !act.reads) EXPECT_EQ(View(), before) << "call " << nth;
+    if (got != 0 && got != error) return reached;
   }
   ADD_FAILURE() << "more than " << kMost << " calls";
   return reached;

@@ -20,7 +20,7 @@ constexpr Weight kWeights[] = {
     {Op::kRead, 40},      {Op::kWrite, 60},     {Op::kMmapRead, 15},  {Op::kMmapWrite, 35},
     {Op::kFtruncate, 20}, {Op::kFallocate, 30}, {Op::kCopyRange, 40}, {Op::kSeek, 60},
     {Op::kFchmod, 12},    {Op::kFchown, 10},    {Op::kFutimens, 10},  {Op::kFsetxattr, 10},
-    {Op::kFsync, 5},      {Op::kFlock, 30},     {Op::kChmod, 40},     {Op::kChown, 35},
+    {Op::kFsync, 9},      {Op::kFlock, 30},     {Op::kChmod, 40},     {Op::kChown, 35},
     {Op::kUtimens, 30},   {Op::kTruncate, 25},  {Op::kSetxattr, 35},  {Op::kRemovexattr, 40},
     {Op::kGetxattr, 12},  {Op::kListxattr, 8},  {Op::kSetAcl, 25},    {Op::kRemoveAcl, 8},
     {Op::kReaddir, 35},   {Op::kReadlink, 8},   {Op::kAccess, 10},    {Op::kStatfs, 5},
@@ -31,6 +31,10 @@ constexpr unsigned kReadonlySteps = 14;
 
 std::string Join(const std::string& dir, const std::string& name) {
   return dir.empty() ? name : dir + "/" + name;
+}
+
+bool PointsToItself(const std::string& path, const std::string& target) {
+  return !target.empty() && path.substr(path.rfind('/') + 1) == target;
 }
 
 bool Below(const std::string& path, const std::string& dir) {
@@ -53,6 +57,7 @@ Op DrawOp(Dice* dice) {
 Generator::Generator(uint64_t seed, const Snapshot& tree) : dice_(seed * 2) {
   for (const auto& [path, node] : tree) {
     if (node.sight.error == 0) names_[path] = node.sight.stx.stx_mode & S_IFMT;
+    if (S_ISLNK(node.sight.stx.stx_mode) && PointsToItself(path, node.data)) loops_.push_back(path);
     for (const auto& [name, value] : node.xattrs) xattrs_.emplace_back(path, name);
   }
 }
@@ -103,10 +108,10 @@ std::string Generator::Somewhere(Want want) {
 
 std::string Generator::Spoilt(const std::string& path) {
   const uint64_t throw_of_10 = dice_.Below(10);
-  if (throw_of_10 < 2)
+  if (throw_of_10 < 3)
     return Join(path.substr(0, std::min(path.rfind('/'), path.size())), std::string(256, 'n'));
   if (throw_of_10 < 4) return Existing(Want::kFile) + "/a";
-  if (throw_of_10 < 6) return Fresh() + "/a";
+  if (throw_of_10 < 5) return Fresh() + "/a";
   std::erase_if(loops_, [this](const std::string& loop) {
     auto known = names_.find(loop);
     return known == names_.end() || known->second != S_IFLNK;
@@ -158,7 +163,8 @@ Step Generator::Next() {
   } else {
     DrawAttributes(&step);
   }
-  if (!step.path.empty() && dice_.Chance(6)) {
+  const bool bad_flags = step.op == Op::kRename && IsBadRename(step.a);
+  if (!step.path.empty() && !bad_flags && dice_.Chance(8)) {
     std::string& path = !step.path2.empty() && dice_.Chance(50) ? step.path2 : step.path;
     path = Spoilt(path);
   }
@@ -217,7 +223,7 @@ void Generator::Observe(const Step& step, int error) {
       return;
     case Op::kSymlink:
       names_[step.path] = S_IFLNK;
-      if (step.path.ends_with(step.value)) loops_.push_back(step.path);
+      if (PointsToItself(step.path, step.value)) loops_.push_back(step.path);
       return;
     case Op::kLink:
       names_[step.path2] = names_[step.path];

@@ -76,6 +76,13 @@ void Generator::DrawRename(Step* step) {
             : throw_of_100 < 97 ? RENAME_WHITEOUT
                                 : RENAME_EXCHANGE | RENAME_NOREPLACE;
   step->path = Somewhere(dice_.Chance(35) ? Want::kDir : Want::kNotDir);
+  if (IsBadRename(step->a)) {
+    // Refused for nothing but the flags.
+    step->user = 0;
+    step->path = Existing(Want::kAny);
+    step->path2 = Fresh();
+    return;
+  }
   const bool onto_existing = step->a == RENAME_EXCHANGE ? dice_.Chance(92) : dice_.Chance(30);
   step->path2 = onto_existing ? Somewhere(names_.count(step->path) != 0 && names_[step->path] == S_IFDIR
                                               ? Want::kDir
@@ -110,8 +117,9 @@ void Generator::DrawOpen(Step* step) {
   // Once more what is held open: locks, C19.
   if (dice_.Chance(25)) step->path = HeldOpen().value_or(step->path);
   step->a = dice_.Pick(flags);
-  static const std::vector<int64_t> rare = {O_NOFOLLOW, O_EXCL | O_CREAT, O_NOATIME, O_DIRECTORY, O_CREAT};
+  static const std::vector<int64_t> rare = {O_NOFOLLOW, O_EXCL | O_CREAT, O_DIRECTORY, O_CREAT};
   if (dice_.Chance(12)) step->a |= dice_.Pick(rare);
+  if (step->a == O_RDONLY && dice_.Chance(10)) step->a |= O_NOATIME;
   if (step->a & O_NOFOLLOW) step->path = Existing(Want::kSymlink);
   if (step->a & O_CREAT && dice_.Chance(50)) step->path = Fresh();
   if (dice_.Chance(5)) {

@@ -139,6 +139,10 @@ bool UsesSlot(Op op) {
   return (op >= Op::kClose && op <= Op::kFlock) || op == Op::kLinkat;
 }
 
+bool IsBadRename(int64_t flags) {
+  return flags != 0 && flags != RENAME_NOREPLACE && flags != RENAME_EXCHANGE;
+}
+
 bool ChangesMetadataOfSlot(Op op) {
   return op >= Op::kFchmod && op <= Op::kFsetxattr;
 }

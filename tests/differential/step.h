@@ -93,6 +93,8 @@ std::string_view OpName(Op op);
 bool UsesSlot(Op op);
 // True of kFchmod and its like.
 bool ChangesMetadataOfSlot(Op op);
+// Flags of kRename that no filesystem here takes from a caller (R2).
+bool IsBadRename(int64_t flags);
 // What the operation counts as in the table: its name, with the flags that make it another operation.
 std::string Label(const Step& step);
 
