@@ -12,8 +12,8 @@
 namespace plyfs {
 
 bool ProcessInGroup(pid_t pid, gid_t gid);
-// Whether set-group-id of an object with group `gid` may stay through what the caller does to it: a member, or
-// CAP_FSETID, which the superuser is taken to have.
+// Whether set-group-id of an object with group `gid` may stay through what the caller does to it: a member,
+// or CAP_FSETID, which the superuser is taken to have.
 bool MayKeepSetGid(const Caller& caller, gid_t gid);
 // In effect; `capability` is CAP_*.
 bool ProcessHasCapability(pid_t pid, int capability);
