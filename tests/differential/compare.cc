@@ -77,11 +77,13 @@ bool Comparer::OfTheRun(const statx_timestamp& t) const {
 
 // Of one object seen through two mounts one after the other.  Not atimes: the first snapshot has read every
 // file; nor ctimes of directories, where the kernel drops impure marks as it lists (D11).
-Maybe Comparer::CompareUnmoved(const Sight& kernel, const Sight& ply) {
+Maybe Comparer::CompareUnmoved(const Sight& kernel, const Sight& ply, Rules rules) {
   const bool both_born = (kernel.stx.stx_mask & ply.stx.stx_mask & STATX_BTIME) != 0;
-  if (both_born)
-    PLY_DIFFER(
-        DifferIfText("btime", kernel.subject, TimeText(kernel.stx.stx_btime), TimeText(ply.stx.stx_btime)));
+  if (both_born && !SameTime(kernel.stx.stx_btime, ply.stx.stx_btime)) {
+    const bool cached = masks_allowed_ && !rules.fresh && masks_->BirthTimeCached();
+    if (!cached)
+      return Differ("btime", kernel.subject, TimeText(kernel.stx.stx_btime), TimeText(ply.stx.stx_btime));
+  }
   if (S_ISDIR(kernel.stx.stx_mode)) return std::nullopt;
   return DifferIfText("ctime", kernel.subject, TimeText(kernel.stx.stx_ctime), TimeText(ply.stx.stx_ctime));
 }
@@ -108,7 +110,7 @@ Maybe Comparer::CompareTimes(const Sight& kernel, const Sight& ply, Rules rules)
   if (by_value && !SameTime(kernel.stx.stx_mtime, ply.stx.stx_mtime)) {
     return Differ("mtime", kernel.subject, TimeText(kernel.stx.stx_mtime), TimeText(ply.stx.stx_mtime));
   }
-  if (rules.same_layers) return CompareUnmoved(kernel, ply);
+  if (rules.same_layers) return CompareUnmoved(kernel, ply, rules);
   const bool both_of_run = OfTheRun(kernel.stx.stx_atime) && OfTheRun(ply.stx.stx_atime);
   if (!both_of_run && !SameTime(kernel.stx.stx_atime, ply.stx.stx_atime)) {
     if (masks_allowed_ && masks_->AtimeNotMoved(kernel, ply, run_start_)) return std::nullopt;
@@ -294,8 +296,9 @@ Maybe Comparer::CompareTrees(const Snapshot& kernel, const Snapshot& ply, const 
   return CompareOrder(kernel, ply);
 }
 
-Maybe Comparer::CompareSameLayers(const Snapshot& kernel, const Snapshot& ply, const std::string& when) {
-  return CompareAll(kernel, ply, {.same_layers = true}, when);
+Maybe Comparer::CompareSameLayers(const Snapshot& kernel, const Snapshot& ply, const std::string& when,
+                                  bool fresh) {
+  return CompareAll(kernel, ply, {.same_layers = true, .fresh = fresh}, when);
 }
 
 #undef PLY_DIFFER

@@ -48,17 +48,19 @@ class Comparer {
   std::optional<Difference> CompareTrees(const Snapshot& kernel, const Snapshot& ply,
                                          const std::string& when);
   // Two mounts of the same layers: numbers and times must be the same, not only alike.
+  // `fresh`: the program was mounted for the snapshot, so that nothing of its client's caches is older.
   std::optional<Difference> CompareSameLayers(const Snapshot& kernel, const Snapshot& ply,
-                                              const std::string& when);
+                                              const std::string& when, bool fresh);
   InodePairs& inodes() { return inodes_; }
 
  private:
   struct Rules {
     bool same_layers = false;
+    bool fresh = true;
   };
   using Maybe = std::optional<Difference>;
   Maybe CompareSights(const Sight& kernel, const Sight& ply, Rules rules);
-  static Maybe CompareUnmoved(const Sight& kernel, const Sight& ply);
+  Maybe CompareUnmoved(const Sight& kernel, const Sight& ply, Rules rules);
   Maybe CompareTimes(const Sight& kernel, const Sight& ply, Rules rules);
   Maybe CompareChanges(const Step& step, const Outcome& kernel, const Outcome& ply);
   Maybe CompareLists(const std::vector<ListEntry>& kernel, const std::vector<ListEntry>& ply);

@@ -101,7 +101,7 @@ TEST_F(CompareTest, NamesDataXattrsListedNumbers) {
   kernel["a"].d_ino = ply["a"].d_ino = 5;
   kernel["a"].d_type = ply["a"].d_type = S_IFREG >> 12;
   const auto kind = [&] {
-    auto d = comparer_.CompareSameLayers(kernel, ply, "");
+    auto d = comparer_.CompareSameLayers(kernel, ply, "", true);
     return d ? d->kind : "";
   };
   EXPECT_EQ(kind(), "");

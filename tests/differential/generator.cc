@@ -94,6 +94,10 @@ std::string Generator::NewName(const std::string& dir) {
 
 std::string Generator::Fresh() {
   std::string path;
+  if (!gone_.empty() && dice_.Chance(30)) {
+    path = dice_.Pick(gone_);
+    if (names_.count(path) == 0) return path;
+  }
   for (int tries = 0; tries < 8; ++tries) {
     path = NewName(Existing(Want::kDir));
     if (names_.count(path) == 0) break;
@@ -172,11 +176,13 @@ Step Generator::Next() {
 }
 
 void Generator::Erase(const std::string& path) {
+  gone_.push_back(path);
   names_.erase(path);
   std::erase_if(xattrs_, [&](const auto& xattr) { return xattr.first == path; });
 }
 
 void Generator::Move(const std::string& from, const std::string& to) {
+  gone_.push_back(from);
   std::map<std::string, unsigned> moved;
   for (const auto& [path, type] : names_) {
     const bool goes = path == from || Below(path, from);

@@ -59,8 +59,9 @@ class Generator {
   Dice dice_;
   std::map<std::string, unsigned> names_;  // path to S_IFMT
   std::array<Slot, kSlots> slots_;
-  unsigned readonly_left_ = 0;                               // steps until the mounts become writable again
-  std::vector<std::string> loops_;                           // symlinks made to point to themselves
+  unsigned readonly_left_ = 0;      // steps until the mounts become writable again
+  std::vector<std::string> gone_;   // paths that were removed or moved away: whiteouts, often
+  std::vector<std::string> loops_;  // symlinks made to point to themselves
   std::vector<std::pair<std::string, std::string>> xattrs_;  // path and name, as they were set
 };
 

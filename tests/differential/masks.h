@@ -52,6 +52,9 @@ class Masks {
   bool ListedNumber(bool plyfs_served);
   // F23 [F]: birth times come by FUSE_STATX, of protocol 7.39; docs/differences.md, Linux 6.1.
   bool NoBirthTime(const Sight& kernel, const Sight& ply);
+  // F23 [F]: once it knows a birth time the client shows it until it asks again, also of a file copied up
+  // since.
+  bool BirthTimeCached() { return Use("F23 birth time from before a copy-up"); }
   // Not a rule but the definition of equal: where holes lie follows from st_blocks.
   bool HoleLayout(const Step& step, const Outcome& kernel, const Outcome& ply);
 

@@ -282,9 +282,9 @@ Maybe Sequence::CheckEnd() {
   if (auto d = Mount()) return d;
   alarm(kHangSeconds);
   const Snapshot kernel2 = TakeSnapshot(kernel_.mount()), ply2 = TakeSnapshot(ply_.mount());
-  if (auto d = comparer_.CompareSameLayers(kernel, ply2, "layers the kernel wrote, mounted by plyfs"))
+  if (auto d = comparer_.CompareSameLayers(kernel, ply2, "layers the kernel wrote, mounted by plyfs", true))
     return d;
-  if (auto d = comparer_.CompareSameLayers(kernel2, ply, "layers plyfs wrote, mounted by the kernel"))
+  if (auto d = comparer_.CompareSameLayers(kernel2, ply, "layers plyfs wrote, mounted by the kernel", false))
     return d;
   if (auto d = comparer_.CompareTrees(kernel2, ply2, "cross-mounted")) return d;
   return Unmount();
