@@ -14,11 +14,11 @@ struct Weight {
   unsigned share;
 };
 constexpr Weight kWeights[] = {
-    {Op::kCreate, 60},    {Op::kMkdir, 50},     {Op::kMknod, 35},     {Op::kSymlink, 20},
+    {Op::kCreate, 60},    {Op::kMkdir, 50},     {Op::kMknod, 35},     {Op::kSymlink, 28},
     {Op::kLink, 35},      {Op::kUnlink, 60},    {Op::kRmdir, 40},     {Op::kRename, 130},
     {Op::kTmpfile, 32},   {Op::kLinkat, 40},    {Op::kOpen, 100},     {Op::kClose, 10},
     {Op::kRead, 40},      {Op::kWrite, 60},     {Op::kMmapRead, 15},  {Op::kMmapWrite, 35},
-    {Op::kFtruncate, 20}, {Op::kFallocate, 30}, {Op::kCopyRange, 40}, {Op::kSeek, 60},
+    {Op::kFtruncate, 20}, {Op::kFallocate, 30}, {Op::kCopyRange, 55}, {Op::kSeek, 75},
     {Op::kFchmod, 12},    {Op::kFchown, 10},    {Op::kFutimens, 10},  {Op::kFsetxattr, 10},
     {Op::kFsync, 9},      {Op::kFlock, 30},     {Op::kChmod, 40},     {Op::kChown, 35},
     {Op::kUtimens, 30},   {Op::kTruncate, 25},  {Op::kSetxattr, 35},  {Op::kRemovexattr, 40},

@@ -161,6 +161,10 @@ void Generator::DrawSlotUse(Step* step) {
       return;
     case Op::kCopyRange:
       step->slot2 = std::max(AnySlot(true), 0);
+      // One that cannot be read copies nothing.
+      for (int tries = 0; tries < 4 && !slots_[static_cast<size_t>(step->slot)].readable; ++tries) {
+        step->slot = std::max(AnySlot(false), 0);
+      }
       step->c = step->b;
       step->b = dice_.Chance(2) ? kTooFar : dice_.Pick(offsets);
       return;
