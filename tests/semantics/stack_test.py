@@ -24,8 +24,10 @@ class Stacking(TwinTest):
         for name in ("u2", "w2"):
             os.mkdir(self.path("m", name))
         os.mkdir(self.path("m4"))
-        self.refused(["-o", f"lowerdir={self.dir}/l2,upperdir={self.dir}/m/u2,workdir={self.dir}/m/w2", self.path("m4")],
-                     f"upperdir={self.dir}/m/u2")
+        done = self.run_plyfs("-o", f"lowerdir={self.dir}/l2,upperdir={self.dir}/m/u2,workdir={self.dir}/m/w2",
+                              self.path("m4"))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"upperdir={self.dir}/m/u2", done.stderr)
 
     # M11: the kernel's overlay over plyfs, which writes nothing there.
     def test_the_kernel_above_plyfs(self):
