@@ -79,7 +79,8 @@ class Coherence final : private Watcher::Sink {
   const Watcher& watcher() const { return watcher_; }
 
  private:
-  // A name to be looked at again, known to have meant `child` (0: what the dentry cache says).
+  // A name to be looked at again, known to have meant `child` (0: what the dentry cache says).  No name: a
+  // change of ours was under way in the directory when what is beneath was forgotten.
   struct Doubt {
     NodeId dir = 0;
     std::string name;
@@ -99,7 +100,10 @@ class Coherence final : private Watcher::Sink {
   void ObjectChanged(const InodeRef& inode, bool data);
   void ListingChanged(const InodeRef& dir);
 
-  void ForgetBeneath(const InodeRef& top);
+  enum class Settled { kNo, kYes };
+  void ForgetBeneath(const InodeRef& top, Settled changes_of_top = Settled::kNo);
+  std::vector<Doubt> ChangesUnderWay(const absl::flat_hash_set<NodeId>& dirs) const;
+  void AfterChange(const InodeRef& dir);
   void ForgetObject(const InodeRef& inode);
   void Later(std::vector<Doubt> doubts);
 

@@ -11,6 +11,12 @@ Exclusion::Hold Exclusion::Acquire(uint64_t key) {
   return Hold(this, key);
 }
 
+bool Exclusion::Held(uint64_t key) {
+  Shard& shard = ShardOf(key);
+  MutexLock lock(shard.mu);
+  return shard.held.contains(key);
+}
+
 std::vector<Exclusion::Hold> Exclusion::AcquireAll(std::vector<uint64_t> keys) {
   std::sort(keys.begin(), keys.end());
   keys.erase(std::unique(keys.begin(), keys.end()), keys.end());

@@ -40,6 +40,8 @@ class Exclusion {
 
   // Waits until the key is free.
   Hold Acquire(uint64_t key);
+  // Somebody has it.
+  bool Held(uint64_t key);
   // All of them, in ascending order, each once.
   std::vector<Hold> AcquireAll(std::vector<uint64_t> keys);
 

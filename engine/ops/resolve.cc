@@ -104,8 +104,13 @@ InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found
   DirLowers lowers = init.lowers;
   InodeRef inode = parts.tree.inodes.Intern(KnownAs(parts, *dir, name, found), std::move(init));
   if (!is_dir) {
+    if (inode->unlinked()) {
+      // The last name known was removed, but here is another.  Nobody watched what was learned meanwhile.
+      inode->DropAttr();
+      inode->SetProtection(Inode::kUnknownProtection);
+      inode->SetDataStamp(0);
+    }
     inode->AddName(dir, name.bytes());
-    // The last name known was removed, but here is another.
     inode->ClearUnlinked();
     return inode;
   }
@@ -163,7 +168,10 @@ void FixOrigin(Parts& parts, const InodeRef& dir, Name name, const Probed& found
   Result<UniqueFd> lower = layer.OpenAt(found.members[0].path, O_PATH | O_DIRECTORY);
   if (!lower.ok()) return;
   Status set = parts.records.Set(upper->get(), Record::kOrigin, parts.origins->Make(layer, lower->get()));
-  if (set.ok()) (void)MarkImpure(parts, (*above)->get());
+  if (!set.ok()) return;
+  (void)MarkImpure(parts, (*above)->get());
+  dir->DropAttr();  // its ctime
+  if (parts.invalidator) parts.invalidator->InvalidateAttr(dir->id());
 }
 
 // A lower file's attributes have come with the answer.

@@ -1,0 +1,166 @@
+// lower=watch: directories that join, leave and are replaced by hand; overlay records and attributes.
+#include <sys/stat.h>
+
+#include "engine/union_fs/coherence_for_test.h"
+
+namespace plyfs {
+namespace {
+
+namespace fs = std::filesystem;
+
+// T-e: a directory that joins, below and above, while somebody sits in it; it stays the same object.
+TEST_F(CoherenceTest, DirectoriesJoinAndLeave) {
+  ByHand("mkdir a/aa b/bb; printf 1 > a/aa/1; printf 2 > b/bb/2");
+  Mount();
+  NodeId aa = Walk("aa"), bb = Walk("bb");
+  EXPECT_EQ(List(aa), V{"1"});
+  EXPECT_EQ(List(bb), V{"2"});
+  EXPECT_EQ(Walk("aa/2"), 0u);
+  ByHand("mkdir b/aa; printf 2 > b/aa/2");
+  EXPECT_TRUE(Soon([&] { return List(aa) == (V{"1", "2"}) && Read("aa/2") == "2"; }));
+  EXPECT_EQ(Walk("aa"), aa);
+  ByHand("mkdir a/bb; printf 1 > a/bb/1");
+  EXPECT_TRUE(Soon([&] { return List(bb) == (V{"1", "2"}); }));
+  EXPECT_EQ(Walk("bb"), bb);
+  // The new copy is watched too.
+  EXPECT_EQ(Walk("bb/9"), 0u);
+  ByHand("printf 9 > a/bb/9");
+  EXPECT_TRUE(Soon([&] { return Read("bb/9") == "9"; }));
+  ByHand("mkdir u/bb; printf u > u/bb/u");
+  EXPECT_TRUE(Soon([&] { return List(bb) == (V{"1", "2", "9", "u"}); }));
+  EXPECT_EQ(Walk("bb"), bb);
+  ASSERT_TRUE(ops::MakeDir(*parts_, Caller(), bb, Name::Trusted("made"), 0755).ok());
+  EXPECT_TRUE(fs::exists(root_ + "/u/bb/made"));
+  ByHand("rm -r a/bb");
+  EXPECT_TRUE(Soon([&] { return List(bb) == (V{"2", "made", "u"}); }));
+}
+
+// T-e: what is beneath is not found by its name alone.
+TEST_F(CoherenceTest, TreesBeneathADirectoryThatJoins) {
+  ByHand("mkdir -p b/d/e/g; printf B > b/d/e/f");
+  Mount();
+  NodeId e = Walk("d/e"), g = Walk("d/e/g");
+  EXPECT_EQ(Read("d/e/f"), "B");
+  EXPECT_EQ(List(e), (V{"f", "g"}));
+  EXPECT_EQ(List(g), V());
+  ByHand("mkdir -p tree/e/g; printf A > tree/e/f; touch tree/e/g/x; mv tree a/d");
+  EXPECT_TRUE(Soon([&] { return Read("d/e/f") == "A" && List(g) == V{"x"}; }));
+  EXPECT_EQ(Walk("d/e"), e);
+  EXPECT_EQ(Walk("d/e/g"), g);
+  EXPECT_TRUE(told_.Entry(e, "f"));
+  ByHand("mv a/d away");
+  EXPECT_TRUE(Soon([&] { return Read("d/e/f") == "B" && List(g) == V(); }));
+}
+
+// A change through the mount that began before the directory was joined says what it knew then.
+TEST_F(CoherenceTest, DirectoryJoinsAmidAChange) {
+  ByHand("mkdir u/d");
+  Mount();
+  NodeId d = Walk("d");
+  EXPECT_EQ(Walk("d/absent"), 0u);
+  {
+    Exclusion::Hold changing = parts_->dir_changes.Acquire(d);
+    ByHand("mkdir -p tree/removed; mv tree b/d");
+    ASSERT_TRUE(Soon([&] { return told_.Entry(d, "absent"); }));
+    EXPECT_TRUE(parts_->tree.inodes.Find(d)->merged());
+    parts_->tree.dentries.SetAbsent(d, Name::Trusted("removed"));
+  }
+  EXPECT_TRUE(Soon([&] { return Walk("d/removed") != 0; }));
+}
+
+// A directory replaced by another of the same name is another object.
+TEST_F(CoherenceTest, ReplacedDirectory) {
+  ByHand("mkdir -p a/d/e; printf old > a/d/e/f");
+  Mount();
+  NodeId d = Walk("d");
+  EXPECT_EQ(Read("d/e/f"), "old");
+  ByHand("mkdir -p tree/e; printf new > tree/e/f; mv a/d away; mv tree a/d");
+  EXPECT_TRUE(Soon([&] { return Read("d/e/f") == "new"; }));
+  EXPECT_TRUE(Soon([&] { return Walk("d") != d; }));
+  // And watched as the old one was.
+  EXPECT_EQ(Walk("d/e/g"), 0u);
+  ByHand("printf g > a/d/e/g");
+  EXPECT_TRUE(Soon([&] { return Read("d/e/g") == "g"; }));
+}
+
+// Also where the replaced copy is not the topmost.
+TEST_F(CoherenceTest, ReplacedMember) {
+  ByHand("mkdir -p a/d b/d/e; printf old > b/d/f; printf old > b/d/e/f");
+  Mount();
+  NodeId d = Walk("d");
+  EXPECT_EQ(Read("d/f"), "old");
+  EXPECT_EQ(Read("d/e/f"), "old");
+  ByHand("mkdir -p tree/e; printf new > tree/f; printf new > tree/e/f; mv b/d away; mv tree b/d");
+  EXPECT_TRUE(Soon([&] { return Read("d/f") == "new" && Read("d/e/f") == "new"; }));
+  EXPECT_EQ(Walk("d"), d);
+  Settle();
+  EXPECT_EQ(Walk("d/g"), 0u);
+  EXPECT_EQ(Walk("d/e/g"), 0u);
+  ByHand("printf g > b/d/g; printf g > b/d/e/g");
+  EXPECT_TRUE(Soon([&] { return Read("d/g") == "g" && Read("d/e/g") == "g"; }));
+}
+
+// U2: overlay records are part of the promise.  L5
+TEST_F(CoherenceTest, OpaqueSetByHand) {
+  ByHand("mkdir -p a/d b/d; touch a/d/1 b/d/2");
+  Mount();
+  NodeId d = Walk("d");
+  EXPECT_EQ(List(d), (V{"1", "2"}));
+  ByHand("setfattr -n trusted.overlay.opaque -v y a/d");
+  EXPECT_TRUE(Soon([&] { return List(d) == V{"1"}; }));
+  ByHand("setfattr -x trusted.overlay.opaque a/d");
+  EXPECT_TRUE(Soon([&] { return List(d) == (V{"1", "2"}); }));
+}
+
+// U2: nobody tells of a directory's attributes but its own watch, which is there once it was read.
+TEST_F(CoherenceTest, OpaqueSetBeforeTheDirectoryWasRead) {
+  ByHand("mkdir -p a/d b/d; touch a/d/1 b/d/2");
+  Mount();
+  Result<Entry> d = Lookup(kRootNode, "d");
+  ASSERT_TRUE(d.ok());
+  EXPECT_EQ(d->attr_ttl_s, 1u);
+  EXPECT_GT(d->entry_ttl_s, 60u);
+  ByHand("setfattr -n trusted.overlay.opaque -v y a/d; chmod 700 a/d");
+  EXPECT_EQ(List(d->node), V{"1"});
+  EXPECT_EQ(ops::GetAttr(*parts_, d->node, 0)->attr.mode & 0777, 0700u);
+  d = Lookup(kRootNode, "d");
+  EXPECT_GT(d->attr_ttl_s, 60u);
+}
+
+// L24: the record that marks the parent moves its ctime.
+TEST_F(CoherenceTest, FirstSightOfAHandmadeDirectoryTouchesItsParent) {
+  ByHand("mkdir u/p u/p/d b/p b/p/d; setfattr -n trusted.overlay.origin u/p");
+  Mount();
+  NodeId p = Walk("p");
+  EXPECT_EQ(Walk("p/absent"), 0u);
+  ASSERT_TRUE(ops::GetAttr(*parts_, p, 0).ok());
+  EXPECT_FALSE(told_.Attr(p));
+  ASSERT_NE(Walk("p/d"), 0u);
+  struct stat st;
+  ASSERT_EQ(::stat((root_ + "/u/p").c_str(), &st), 0);
+  Result<AttrReply> attr = ops::GetAttr(*parts_, p, 0);
+  ASSERT_TRUE(attr.ok());
+  EXPECT_EQ(attr->attr.ctime.sec, st.st_ctim.tv_sec);
+  EXPECT_EQ(attr->attr.ctime.nsec, st.st_ctim.tv_nsec);
+  EXPECT_TRUE(told_.Attr(p));
+}
+
+TEST_F(CoherenceTest, AttributesChangedByHand) {
+  ByHand("mkdir a/d; touch a/f a/d/x; ln a/f a/g");
+  Mount();
+  NodeId f = Walk("f"), g = Walk("g"), d = Walk("d");
+  EXPECT_NE(f, g);  // S6
+  EXPECT_EQ(List(d), V{"x"});
+  uint64_t mtime = ops::GetAttr(*parts_, d, 0)->attr.mtime.sec;
+  ByHand("chmod 600 a/f; touch -d @1000000 a/d");
+  EXPECT_TRUE(Soon([&] { return (ops::GetAttr(*parts_, f, 0)->attr.mode & 0777) == 0600; }));
+  EXPECT_TRUE(Soon([&] { return ops::GetAttr(*parts_, d, 0)->attr.mtime.sec == 1000000; }));
+  EXPECT_NE(mtime, 1000000u);
+  EXPECT_TRUE(Soon([&] { return told_.Attr(f); }));
+  // One object for its life, several links or not.
+  EXPECT_EQ(Walk("f"), f);
+  EXPECT_EQ(Walk("g"), g);
+}
+
+}  // namespace
+}  // namespace plyfs
