@@ -3,6 +3,7 @@
 // not.
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "tests/mount/mount_fixture.h"
@@ -92,6 +93,41 @@ TEST_F(ByHandTest, NamesThatWereAbsent) {
   EXPECT_EQ(Read(U("up")), "2");
 }
 
+// U6 U9: names that nobody has asked for, in directories whose listings are known.
+TEST_F(ByHandTest, NewNames) {
+  MakeLayers(2);
+  ASSERT_EQ(MakeDir(Lower(1, "d")), 0);
+  ASSERT_EQ(MakeDir(U("d")), 0);
+  ASSERT_TRUE(MountPlyfs());
+  EXPECT_EQ(List(M()), V{"d"});
+  EXPECT_EQ(List(M("d")), V());
+  ASSERT_EQ(Write(Lower(1, "d/low"), "1"), 0);
+  ASSERT_EQ(Write(U("d/up"), "2"), 0);
+  ASSERT_EQ(Write(U("top"), "3"), 0);
+  EXPECT_TRUE(Soon([&] { return List(M("d")) == (V{"low", "up"}) && List(M()) == (V{"d", "top"}); }));
+  EXPECT_EQ(See("d/low"), "1");
+  EXPECT_EQ(See("d/up"), "2");
+  EXPECT_EQ(See("top"), "3");
+}
+
+// U10: also for who creates without O_EXCL, before or after it was noticed.
+TEST_F(ByHandTest, CreatedWhereUpperGotOneByHand) {
+  MakeLayers(1);
+  ASSERT_TRUE(MountPlyfs());
+  for (int round = 0; round < 20; ++round) {
+    std::string name = "f" + std::to_string(round);
+    EXPECT_EQ(StatError(M(name)), ENOENT);
+    ASSERT_EQ(Write(U(name), "mine"), 0);
+    int fd = open(M(name).c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+    if (fd >= 0) {
+      EXPECT_EQ(ReadFd(fd), "mine");
+      close(fd);
+    }
+    EXPECT_EQ(Read(U(name)), "mine");
+    EXPECT_TRUE(Soon([&] { return See(name) == "mine"; }));
+  }
+}
+
 // U8 S10
 TEST_F(ByHandTest, RemovedFile) {
   MakeLayers(1);
@@ -167,6 +203,42 @@ TEST_F(ByHandTest, WhiteoutPutInUpper) {
   EXPECT_EQ(See("f"), "x");
   ASSERT_EQ(MakeWhiteout(U("f")), 0);
   EXPECT_TRUE(Soon([&] { return See("f") == Absent() && List(M()) == V(); }));
+}
+
+// U15: a layer that is moved is the same layer; one that is emptied, or whose filesystem is taken away, never
+// gives another's data for its own.
+TEST_F(ByHandTest, WholeLayerMovedAway) {
+  MakeLayers(2);
+  ASSERT_EQ(Write(Lower(0, "f"), "A"), 0);
+  ASSERT_EQ(Write(Lower(1, "f"), "B"), 0);
+  ASSERT_TRUE(MountPlyfs());
+  EXPECT_EQ(See("f"), "A");
+  std::string away = dir() + "/away";
+  ASSERT_EQ(rename(Lower(0).c_str(), away.c_str()), 0);
+  EXPECT_EQ(See("f"), "A");
+  ASSERT_EQ(Write(away + "/g", "g"), 0);
+  EXPECT_TRUE(Soon([&] { return See("g") == "g"; }));
+  ASSERT_EQ(RemoveTree(away), 0);
+  EXPECT_TRUE(Soon([&] { return See("f") == "B" && See("g") == Absent(); }));
+  EXPECT_EQ(List(M()), V{"f"});
+  EXPECT_EQ(Write(M("new"), "x"), 0);
+}
+
+// U15
+TEST_F(ByHandTest, WholeLayerUnmounted) {
+  MakeLayers(2);
+  ASSERT_EQ(::mount("layer", Lower(0).c_str(), "tmpfs", 0, nullptr), 0);
+  ASSERT_EQ(Write(Lower(0, "f"), "A"), 0);
+  ASSERT_EQ(Write(Lower(1, "f"), "B"), 0);
+  ASSERT_TRUE(MountPlyfs());
+  EXPECT_EQ(See("f"), "A");
+  EXPECT_EQ(StatError(M("g")), ENOENT);
+  ASSERT_EQ(umount2(Lower(0).c_str(), MNT_DETACH), 0);
+  ASSERT_EQ(Write(Lower(0, "g"), "of another filesystem"), 0);
+  EXPECT_EQ(See("f"), "A");
+  EXPECT_EQ(Append(M("f"), "+"), 0);
+  EXPECT_EQ(Read(U("f")), "A+");
+  EXPECT_EQ(See("g"), Absent());
 }
 
 // U2: the working directory of somebody who does not come back by name.

@@ -99,6 +99,7 @@ TEST_F(TutorialTest, LowerChangedByHand) {
   EXPECT_EQ(StatError(M("neg.txt")), ENOENT);
   ASSERT_EQ(Write(B("neg.txt"), "now"), 0);
   EXPECT_TRUE(Soon([&] { return See("neg.txt") == "now"; }));
+  EXPECT_TRUE(Soon([&] { return List(M()) == (V{"a.txt", "aa", "b.txt", "c.txt", "neg.txt", "new.txt"}); }));
 }
 
 // T-c: the layer above takes over, and whoever holds the file open keeps what he has.
@@ -195,6 +196,30 @@ TEST_F(TutorialTest, AllWritesGoToTheUpper) {
   int error = 0;
   GetXattr(C("nd"), "trusted.overlay.opaque", &error);
   EXPECT_EQ(error, ENODATA);
+}
+
+// T-g: as many as the kernel takes, and the tutorial's picture is the same.
+TEST_F(TutorialTest, AsManyLayersAsTheKernelTakes) {
+  for (size_t layers : {499, 500}) {
+    std::string base = dir() + "/" + std::to_string(layers);
+    MountPlan plan{{}, base + "/u", base + "/w", "", base + "/m"};
+    for (size_t i = 0; i < layers; ++i) plan.lowers.push_back(base + "/" + std::to_string(i));
+    for (const std::string& lower : plan.lowers) ASSERT_EQ(MakeDirs(lower), 0);
+    for (const std::string& path : {plan.upper, plan.work, plan.mountpoint}) ASSERT_EQ(MakeDir(path), 0);
+    ASSERT_EQ(Write(plan.lowers.front() + "/x", "top"), 0);
+    ASSERT_EQ(Write(plan.lowers.back() + "/x", "bottom"), 0);
+    ASSERT_EQ(Write(plan.lowers.back() + "/y", "bottom"), 0);
+    for (bool kernel : {false, true}) {
+      std::string error;
+      auto mount = kernel ? LiveMount::Kernel(plan, &error)
+                          : LiveMount::Program(PlyfsProgram(), plan, dir() + "/log", &error);
+      ASSERT_NE(mount, nullptr) << error;
+      EXPECT_EQ(List(plan.mountpoint), (V{"x", "y"}));
+      EXPECT_EQ(Read(plan.mountpoint + "/x"), "top");
+      EXPECT_EQ(Read(plan.mountpoint + "/y"), "bottom");
+      EXPECT_TRUE(mount->Unmount(&error)) << error;
+    }
+  }
 }
 
 // T-g M8: the kernel stops at 500.
