@@ -51,6 +51,14 @@ Status ScanDirectory(int dir, const Records& records, XattrWhiteouts look,
   }
 }
 
+Result<bool> IsWhiteoutAt(int dir, const char* name, const struct statx& st, const Records& records) {
+  if (IsWhiteoutDevice(st.stx_mode, st.stx_rdev_major, st.stx_rdev_minor)) return true;
+  if (!S_ISREG(st.stx_mode) || st.stx_size != 0) return false;
+  PLY_TRY(UniqueFd fd, sys::OpenBeneath(dir, name, O_PATH));
+  PLY_TRY(auto record, records.Get(fd.get(), Record::kWhiteout));
+  return record.has_value();
+}
+
 Result<bool> HoldsOnlyWhiteouts(int dir, const Records& records) {
   Status scanned = ScanDirectory(dir, records, XattrWhiteouts::kEverywhere, [](const ScannedEntry& entry) {
     return entry.whiteout ? OkStatus() : Status(Errno(ENOTEMPTY));

@@ -30,6 +30,9 @@ enum class XattrWhiteouts { kWhereSaid, kEverywhere, kNowhere };
 Status ScanDirectory(int dir, const Records& records, XattrWhiteouts look,
                      const std::function<Status(const ScannedEntry&)>& visit);
 
+// Whether what stands at `name` of the directory is a whiteout of either kind (L4); `st` is its stat.
+Result<bool> IsWhiteoutAt(int dir, const char* name, const struct statx& st, const Records& records);
+
 // Whether the directory holds nothing but whiteouts of either kind.
 Result<bool> HoldsOnlyWhiteouts(int dir, const Records& records);
 

@@ -40,7 +40,7 @@ Status AddLower(Parts& parts, const Layer& layer, const LowerPath& path, XattrWh
   if (fd.error() == ENOENT || fd.error() == ENOTDIR) return OkStatus();
   if (!fd.ok()) return fd.status();
   if (reading.marking) reading.marking->Lower(fd->get(), layer);
-  return ScanDirectory(fd->get(), parts.records, xwhiteouts, [&](const ScannedEntry& e) -> Status {
+  Status scanned = ScanDirectory(fd->get(), parts.records, xwhiteouts, [&](const ScannedEntry& e) -> Status {
     if (e.whiteout) {
       builder->AddWhiteout(layer.id(), e.name);
     } else {
@@ -48,6 +48,7 @@ Status AddLower(Parts& parts, const Layer& layer, const LowerPath& path, XattrWh
     }
     return builder->size() <= reading.most_names ? OkStatus() : Status(Errno(kTooMany));
   });
+  return scanned.error() == ENOENT ? OkStatus() : scanned;  // likewise, since it was opened
 }
 
 Result<std::shared_ptr<const LowerIndex>> IndexLowers(Parts& parts, const Inode& dir,

@@ -13,6 +13,7 @@
 #include "engine/io/sys_stat.h"
 #include "engine/io/sys_xattr.h"
 #include "engine/layer/object.h"
+#include "engine/layer/scan.h"
 #include "engine/ops/copy_up.h"
 #include "engine/ops/guard.h"
 #include "engine/ops/locate.h"
@@ -99,10 +100,8 @@ Result<FreeName> TakeFreeName(Parts& parts, const InodeRef& dir, Name name) {
   Result<struct statx> there = sys::Statx(place.upper->get(), name.str().c_str());
   if (there.error() == ENOENT) return place;
   if (!there.ok()) return there.status();
-  if (FoundOf(*there) == Found::kWhiteout) {
-    place.whiteout = true;
-    return place;
-  }
+  PLY_TRY(place.whiteout, IsWhiteoutAt(place.upper->get(), name.str().c_str(), *there, parts.records));
+  if (place.whiteout) return place;
   // Put there by hand since the name was looked up: it is never overwritten (U3, U10).
   ForgetName(parts, dir, name);
   PLY_CHECK(MustBeAbsent(parts, dir, name));

@@ -7,6 +7,7 @@
 #include "engine/io/sys_open.h"
 #include "engine/io/sys_stat.h"
 #include "engine/layer/object.h"
+#include "engine/layer/scan.h"
 #include "engine/ops/copy_up.h"
 #include "engine/ops/guard.h"
 #include "engine/ops/locate.h"
@@ -49,7 +50,7 @@ bool IsUpperObject(const InodeRef& inode, const struct statx& st) {
 
 // What upper itself holds at the two names.  ESTALE where it is neither what the tree shows nor a whiteout or
 // nothing at the target: put there, or taken away, by hand (U3, U12).
-Status LookAtUpper(RenamePlan* plan) {
+Status LookAtUpper(Parts& parts, RenamePlan* plan) {
   Result<struct statx> from = sys::Statx(plan->from.upper->get(), plan->from.name.str().c_str());
   if (from.error() == ENOENT) return Errno(ESTALE);
   if (!from.ok()) return from.status();
@@ -59,7 +60,10 @@ Status LookAtUpper(RenamePlan* plan) {
   if (to.error() == ENOENT) return must_be_there ? Status(Errno(ESTALE)) : OkStatus();
   if (!to.ok()) return to.status();
   plan->target_in_upper = IsUpperObject(plan->to.inode, *to);
-  plan->target_is_whiteout = !plan->to.inode && FoundOf(*to) == Found::kWhiteout;
+  if (!plan->to.inode) {
+    PLY_TRY(plan->target_is_whiteout,
+            IsWhiteoutAt(plan->to.upper->get(), plan->to.name.str().c_str(), *to, parts.records));
+  }
   return plan->target_in_upper || plan->target_is_whiteout ? OkStatus() : Status(Errno(ESTALE));
 }
 
@@ -159,7 +163,7 @@ Status PrepareRename(Parts& parts, RenamePlan* plan, bool no_replace) {
   if (!(plan->from.inode == from) || !(plan->to.inode == to)) return Errno(ESTALE);
   PLY_TRY(plan->from.upper, UpperDir(parts, plan->from.dir));
   PLY_TRY(plan->to.upper, UpperDir(parts, plan->to.dir));
-  if (Status there = LookAtUpper(plan); !there.ok()) {
+  if (Status there = LookAtUpper(parts, plan); !there.ok()) {
     ForgetName(parts, plan->from.dir, plan->from.name);
     ForgetName(parts, plan->to.dir, plan->to.name);
     return there;

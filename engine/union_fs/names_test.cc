@@ -57,6 +57,22 @@ TEST_F(NamesTest, NewObjectsReplaceWhiteouts) {
   EXPECT_EQ(Stat("l").ino, Stat("from").ino);
 }
 
+// rules: N2 N4 X5 R6
+TEST_F(NamesTest, NewObjectsReplaceXattrWhiteouts) {
+  for (const char* name : {"f", "d", "r"}) {
+    Put(std::string("b/") + name, "old");
+    Put(std::string("u/") + name);
+    SetRecord(std::string("u/") + name, "whiteout", "y");
+  }
+  Put("u/from", "moved");
+  Mount();
+  EXPECT_EQ(Create("f", "new"), 0);
+  EXPECT_EQ(MakeDir("d"), 0);
+  EXPECT_EQ(Rename("from", "r"), 0);
+  EXPECT_EQ(Upper(), (T{{"f", "file new"}, {"d", "dir opaque"}, {"r", "file moved"}}));
+  EXPECT_EQ(Leftovers(), V());
+}
+
 // rules: N3 N4 N5 N6
 TEST_F(NamesTest, NewDirectoriesAreOpaqueWhereSomethingBelowMustNotJoin) {
   Put("b/gone/x");
