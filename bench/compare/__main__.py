@@ -5,6 +5,7 @@ round; what is printed are medians.  Needs root, /dev/fuse and kernel overlayfs.
 """
 import argparse
 import os
+import signal
 import sys
 import tempfile
 
@@ -79,11 +80,17 @@ def main():
         return 1
     results = Results(" ".join(["tools/dev bench", *sys.argv[1:]]), ROOT, args.cpu, args.count)
     bench = schedule.Bench(args, results)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupted = False
     try:
         bench.go()
     except KeyboardInterrupt:
-        results.note("interrupted")
+        results.note("Interrupted: some rows are missing.")
+        interrupted = True
     finally:
+        # Cleaning up is not to be interrupted again.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         bench.clean()
     table.show(results)
     if args.json:
@@ -94,7 +101,7 @@ def main():
         page.write_plot(results, args.svg)
     for failure in results.failures:
         print(f"bench: failed: {failure}", file=sys.stderr)
-    return 1 if results.failures else 0
+    return 130 if interrupted else 1 if results.failures else 0
 
 
 if __name__ == "__main__":

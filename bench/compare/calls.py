@@ -27,7 +27,7 @@ class Counter:
     def stop(self):
         """call -> count."""
         self.strace.send_signal(signal.SIGINT)
-        self.strace.wait()
+        self.strace.wait(timeout=60)
         counts = {}
         for line in host.read(self.path).splitlines():
             words = line.split()

@@ -84,10 +84,13 @@ class Run:
         pid = self.contender.pid
         counter = Counter(pid, self.stack.folder) if self.bench.count and pid else None
         before = host.Usage(pid)
-        got = work()
-        got.update(self.usage_since(before))
-        if counter:
-            got["calls"] = counter.stop()
+        try:
+            got = work()
+            got.update(self.usage_since(before))
+        finally:
+            calls = counter.stop() if counter else None
+        if calls is not None:
+            got["calls"] = calls
         return got
 
     def usage_since(self, before):

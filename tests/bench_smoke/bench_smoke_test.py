@@ -1,8 +1,10 @@
 """tools/dev bench with tiny sizes: it ends well, its JSON and its page are whole, nothing is left behind."""
 import json
 import os
+import signal
 import subprocess
 import tempfile
+import time
 import unittest
 import xml.etree.ElementTree as xml
 
@@ -11,9 +13,15 @@ PLYFS = os.environ.get("PLYFS_BIN", os.path.join(ROOT, "build/bin/plyfs"))
 PROGRAMS = os.environ.get("PLYFS_BENCH_BIN", os.path.join(ROOT, "build/bin"))
 
 
+COMMAND = ["/usr/bin/python3", os.path.join(ROOT, "bench/compare"), "--plyfs", PLYFS, "--programs", PROGRAMS]
+
+
+def mounts():
+    return read("/proc/self/mountinfo").splitlines()
+
+
 def bench(*args):
-    return subprocess.run(["/usr/bin/python3", os.path.join(ROOT, "bench/compare"), "--plyfs", PLYFS, "--programs", PROGRAMS,
-                           *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    return subprocess.run([*COMMAND, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           timeout=280, check=False)
 
 
@@ -29,7 +37,7 @@ def measured(*args):
         done = bench("--rounds", "1", "--sizes", "4,40,20,80", "--backing", "tmpfs", "--work", folder,
                      "--json", report, "--html", page, *args)
         left = sorted(set(os.listdir(folder)) - {"r.json", "r.html"})
-        left += [line for line in read("/proc/self/mountinfo").splitlines() if folder in line]
+        left += [line for line in mounts() if folder in line]
         if done.returncode != 0 or left:
             raise AssertionError(f"status {done.returncode}, left behind {left}, {done.stderr}")
         return json.loads(read(report)), read(page)
@@ -79,6 +87,22 @@ class BenchSmoke(unittest.TestCase):
         self.assertGreater(len(plots), 1)
         for svg in plots:
             xml.fromstring("<svg" + svg.split("</svg>")[0] + "</svg>")
+
+    def test_an_interrupted_run_leaves_nothing_behind(self):
+        with tempfile.TemporaryDirectory(prefix="plyfs-smoke-") as folder:
+            running = subprocess.Popen(
+                [*COMMAND, "--layers", "3", "--backing", "tmpfs", "--sizes", "4,40,20,80", "--contender", "plyfs",
+                 "--rounds", "1000", "--work", folder],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            until = time.monotonic() + 60
+            while not any(f"{folder}/" in line and "fuse.plyfs" in line for line in mounts()):
+                self.assertLess(time.monotonic(), until, "nothing was mounted")
+                self.assertIsNone(running.poll(), "it ended by itself")
+                time.sleep(0.001)
+            running.send_signal(signal.SIGTERM)
+            self.assertEqual(running.wait(60), 130)
+            self.assertEqual([line for line in mounts() if folder in line], [])
+            self.assertEqual(os.listdir(folder), [])
 
     def test_help_and_bad_words(self):
         self.assertEqual(bench("--help").returncode, 0)
