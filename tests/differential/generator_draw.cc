@@ -161,7 +161,8 @@ void Generator::DrawSlotUse(Step* step) {
       return;
     case Op::kCopyRange:
       step->slot2 = std::max(AnySlot(true), 0);
-      // One that cannot be read copies nothing.
+      // From the end of a small file, or from one that cannot be read, nothing is copied.
+      if (dice_.Chance(75)) step->a = static_cast<int64_t>(dice_.Below(200));
       for (int tries = 0; tries < 4 && !slots_[static_cast<size_t>(step->slot)].readable; ++tries) {
         step->slot = std::max(AnySlot(false), 0);
       }
