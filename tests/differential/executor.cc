@@ -116,6 +116,16 @@ Sight Executor::LookSlot(int slot) const {
   return sight;
 }
 
+std::string Executor::WithoutSymlinks(const std::string& path) const {
+  char real[PATH_MAX];
+  const std::string parent = Parent(path);
+  if (parent.empty() || realpath(Full(parent).c_str(), real) == nullptr) return path;
+  const std::string found = real;
+  if (found.compare(0, mount_.size(), mount_) != 0) return path;
+  const std::string last = path.substr(path.rfind('/') + 1);
+  return found.size() == mount_.size() ? last : found.substr(mount_.size() + 1) + "/" + last;
+}
+
 bool Executor::IsDir(const std::string& path) const {
   Sight sight = Look(path);
   return sight.error == 0 && S_ISDIR(sight.stx.stx_mode);

@@ -36,6 +36,8 @@ class Executor {
   // A directory of several members in which nothing is seen.
   bool IsEmptyMerge(const std::string& path) const;
   bool IsDir(const std::string& path) const;
+  // The path with symlinks on the way to its last component followed, as it lies in the mount and in upper.
+  std::string WithoutSymlinks(const std::string& path) const;
   Sight Look(const std::string& path) const;
   Sight LookSlot(int slot) const;
 

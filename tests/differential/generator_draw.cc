@@ -32,7 +32,7 @@ std::optional<std::string> Generator::HeldOpen() {
 void Generator::DrawNames(Step* step) {
   static const std::vector<int64_t> modes = {0644, 0600, 0666, 0755, 0777, 02755, 04711, 01777};
   static const std::vector<int64_t> nodes = {S_IFIFO, S_IFSOCK, S_IFREG, S_IFCHR, S_IFBLK};
-  static const std::vector<std::string> targets = {"a", "b/c", "../d", "e", "none", "/plyfs-none"};
+  static const std::vector<std::string> targets = {"a", "b/c", "../d", "e", "none", "/plyfs-none/x"};
   const bool creates = step->op <= Op::kSymlink;
   if (creates) {
     step->path = dice_.Chance(90) ? Fresh() : Somewhere(Want::kAny);

@@ -191,8 +191,9 @@ bool Sequence::LeaveOut(const Step& step) {
 void Sequence::PinWhatMayGo(const Step& step) {
   if (step.op != Op::kUnlink && step.op != Op::kRmdir && step.op != Op::kRename) return;
   for (const std::string& path : {step.path, step.path2}) {
-    pins_.Hold(mounter_.first().upper, path);
-    pins_.Hold(mounter_.second().upper, path);
+    const std::string real = kernel_.WithoutSymlinks(path);
+    pins_.Hold(mounter_.first().upper, real);
+    pins_.Hold(mounter_.second().upper, real);
   }
 }
 
