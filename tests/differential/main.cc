@@ -11,6 +11,7 @@
 #include <map>
 
 #include "tests/differential/errnos.h"
+#include "tests/differential/hands.h"
 #include "tests/differential/plant_run.h"
 #include "tests/differential/private_fs.h"
 #include "tests/differential/replay.h"
@@ -27,7 +28,8 @@ struct Arguments {
   std::string redirect = "both", against, dir, fs = "ext4", replay, out = "/tmp", fault, plant, errnos;
   time_t seconds = 0;
   uint64_t least = 0, errno_least = 0;
-  bool all = false, shrink = true, list_plants = false;
+  bool all = false, shrink = true, list_plants = false, hands = false;
+  int patience_ms = 1000;
 };
 
 constexpr char kHelp[] =
@@ -54,6 +56,9 @@ constexpr char kHelp[] =
     "  --list-plants    name them\n"
     "  --errnos FILE    fail where an operation ends with an errno that FILE does not list\n"
     "  --errno-least N  and where one that it lists came less than N times\n"
+    "  --hostile        worlds with records that no mount writes, first mounted read-only in many ways\n"
+    "  --hands          layers are changed by hand instead, and compared with fresh mounts\n"
+    "  --patience MS    how soon such a change must be seen (1000)\n"
     "  --keep           leave the layers of the last run\n";
 
 // Set by the first ^C: the run at hand ends in order, leaving no mount behind.
@@ -97,6 +102,9 @@ bool Parse(int argc, char** argv, Arguments* args) {
     kErrnos,
     kErrnoLeast,
     kKeep,
+    kHostile,
+    kHands,
+    kPatience,
     kUsage
   };
   const option options[] = {{"seeds", 1, nullptr, kSeeds},
@@ -120,6 +128,9 @@ bool Parse(int argc, char** argv, Arguments* args) {
                             {"errnos", 1, nullptr, kErrnos},
                             {"errno-least", 1, nullptr, kErrnoLeast},
                             {"keep", 0, nullptr, kKeep},
+                            {"hostile", 0, nullptr, kHostile},
+                            {"hands", 0, nullptr, kHands},
+                            {"patience", 1, nullptr, kPatience},
                             {"help", 0, nullptr, kUsage},
                             {nullptr, 0, nullptr, 0}};
   args->against = DefaultProgram();
@@ -187,6 +198,15 @@ bool Parse(int argc, char** argv, Arguments* args) {
         break;
       case kKeep:
         args->plan.keep = true;
+        break;
+      case kHostile:
+        args->plan.world.hostile = true;
+        break;
+      case kHands:
+        args->hands = true;
+        break;
+      case kPatience:
+        args->patience_ms = atoi(optarg);
         break;
       default:
         return false;
@@ -343,6 +363,22 @@ class Program {
   bool stopped_ = false;
 };
 
+int Hands(const Arguments& args) {
+  HandsArguments hands;
+  hands.plan.run = args.plan;
+  hands.plan.patience_ms = args.patience_ms;
+  hands.redirect = args.redirect;
+  hands.first_seed = args.first_seed;
+  hands.seeds = args.seeds;
+  hands.seconds = args.seconds;
+  hands.shrink = args.shrink;
+  hands.all = args.all;
+  hands.out = args.out;
+  hands.replay = args.replay;
+  hands.stop = [] { return g_stop != 0; };
+  return HandsMain(std::move(hands));
+}
+
 int Main(int argc, char** argv) {
   Arguments args;
   if (!Parse(argc, argv, &args)) {
@@ -370,6 +406,7 @@ int Main(int argc, char** argv) {
   }
   args.plan.dir = args.dir;
   if (args.plan.keep) printf("layers are left in %s/run\n", args.dir.c_str());
+  if (args.hands) return Hands(args);
   return Program(std::move(args)).Main();
 }
 

@@ -57,6 +57,8 @@ class Masks {
   bool BirthTimeCached() { return Use("F23 birth time from before a copy-up"); }
   // Not a rule but the definition of equal: where holes lie follows from st_blocks.
   bool HoleLayout(const Step& step, const Outcome& kernel, const Outcome& ply);
+  // L14 [P]: a directory that two names lead to; ESTALE or ELOOP in the kernel, plyfs shows both.
+  void ClaimedTwice() { ++counts_["L14 directory claimed twice"]; }
 
   const std::map<std::string, uint64_t>& counts() const { return counts_; }
   const std::map<std::string, uint64_t>& skipped() const { return skipped_; }

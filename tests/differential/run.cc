@@ -11,6 +11,7 @@
 
 #include "tests/differential/executor.h"
 #include "tests/differential/generator.h"
+#include "tests/differential/layers_check.h"
 #include "tests/differential/upper_check.h"
 #include "tests/mount/files.h"
 
@@ -331,7 +332,17 @@ RunResult Perform(const RunPlan& plan, Masks* masks, Table* table) {
   }
   RunPlan salted = plan;
   salted.against.plant_salt = plan.world.seed * 2 + (plan.redirect ? 1 : 0);
-  result = Sequence(salted, first, second, base + "/log", masks, table).Go();
+  if (plan.world.hostile && !plan.against.IsKernel()) {
+    // Apart from the others, since looking moves atimes.
+    Dirs third;
+    const std::string apart = base + "/third";
+    if (mkdir(apart.c_str(), 0755) < 0 || !MakeDirs(apart, plan.world.lowers, &third))
+      error = strerror(errno);
+    if (error.empty()) error = WriteWorld(world, plan.dropped, third);
+    result.difference =
+        error.empty() ? CheckLayers(third, plan.against, base + "/log", masks) : Trouble(error);
+  }
+  if (!result.difference) result = Sequence(salted, first, second, base + "/log", masks, table).Go();
   const std::string log = test::Exists(base + "/log") ? test::Read(base + "/log") : "";
   table->handovers().Add(log);
   if (result.difference && !log.empty()) result.difference->text += "\nthe program's log:\n" + log;

@@ -198,6 +198,7 @@ void Maker::AddRedirect() {
   Add(EntryKind::kWhiteout, from);
   Entry& dir = Add(EntryKind::kDir, to);
   Decorate(&dir);
+  dir.with_previous = true;
   dir.xattrs.emplace_back("trusted.overlay.redirect",
                           relative ? from.substr(slash == std::string::npos ? 0 : slash + 1) : "/" + from);
 }
@@ -237,7 +238,9 @@ std::string CapabilityValue(uint32_t permitted) {
 }
 
 World MakeWorld(const WorldPlan& plan) {
-  return World{plan, Maker(plan).Make()};
+  World world{plan, Maker(plan).Make()};
+  if (plan.hostile) AddHostile(&world);
+  return world;
 }
 
 std::string Describe(const Entry& e) {

@@ -50,11 +50,13 @@ struct Entry {
   unsigned major = 0, minor = 0;
   Xattrs xattrs;
   int64_t atime = 0, mtime = 0;  // seconds; nanoseconds follow from them
+  bool with_previous = false;    // is left out with the entry before it, and that one with it
 };
 
 struct WorldPlan {
   uint64_t seed = 0;
   int lowers = 5;
+  bool hostile = false;  // with records that no mount writes
 };
 
 struct World {
@@ -63,10 +65,14 @@ struct World {
 };
 
 World MakeWorld(const WorldPlan& plan);
+// What a hostile world has beside what others have.
+void AddHostile(World* world);
 // One line an entry, as a reader of a failure wants it.
 std::string Describe(const Entry& entry);
 // Writes all entries but the dropped ones.  Empty, or what could not be made.
-std::string WriteWorld(const World& world, const std::set<size_t>& dropped, const Dirs& dirs);
+enum class Family { kTrusted, kUser };
+std::string WriteWorld(const World& world, const std::set<size_t>& dropped, const Dirs& dirs,
+                       Family family = Family::kTrusted);
 
 // Xattr values in their on-disk form: an ACL granting `uid` the permission bits `perm` beside `mode`, and a
 // version 2 capability set.

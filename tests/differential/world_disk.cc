@@ -60,13 +60,26 @@ int MakeObject(const Entry& e, const std::string& layer, const std::string& path
   return EINVAL;
 }
 
+// The record of the other family, if that is the one that the mount reads.
+std::string InFamily(const std::string& name, Family family) {
+  const std::string trusted = "trusted.overlay.", user = "user.overlay.";
+  if (family == Family::kTrusted) return name;
+  if (name.compare(0, trusted.size(), trusted) == 0) return user + name.substr(trusted.size());
+  if (name.compare(0, user.size(), user) == 0) return trusted + name.substr(user.size());
+  return name;
+}
+
 // A link or a whiteout has no attributes of its own; chown clears capabilities and setuid, so it comes first
 // (C4).
-int Dress(const Entry& e, const std::string& path) {
+int Dress(const Entry& e, const std::string& path, Family family) {
   if (e.kind == EntryKind::kLink || e.kind == EntryKind::kWhiteout) return 0;
   if (lchown(path.c_str(), e.uid, e.gid) < 0) return errno;
   for (const auto& [name, value] : e.xattrs) {
-    if (lsetxattr(path.c_str(), name.c_str(), value.data(), value.size(), 0) < 0) return errno;
+    const std::string of_family = InFamily(name, family);
+    if (lsetxattr(path.c_str(), of_family.c_str(), value.data(), value.size(), 0) < 0) {
+      if (errno == EPERM && family == Family::kUser) continue;  // no user xattrs on symlinks and specials
+      return errno;
+    }
   }
   if (e.kind != EntryKind::kSymlink) {
     struct stat st;
@@ -86,19 +99,12 @@ int SetTimes(const Entry& e, const std::string& path) {
   return ErrorOf(utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW));
 }
 
-bool HasRedirect(const World& world, size_t i) {
-  for (const auto& [name, value] : world.entries[i].xattrs) {
-    if (name == "trusted.overlay.redirect") return true;
-  }
-  return false;
-}
-
 // A redirect and the whiteout before it go together: one without the other would be the doubly claimed
 // directory of L14, which no mount leaves behind.
 bool Dropped(const World& world, const std::set<size_t>& dropped, size_t i) {
   if (world.entries[i].path.empty()) return false;
-  if (dropped.count(i) != 0 || (HasRedirect(world, i) && dropped.count(i - 1) != 0)) return true;
-  return i + 1 < world.entries.size() && HasRedirect(world, i + 1) && dropped.count(i + 1) != 0;
+  if (dropped.count(i) != 0 || (world.entries[i].with_previous && dropped.count(i - 1) != 0)) return true;
+  return i + 1 < world.entries.size() && world.entries[i + 1].with_previous && dropped.count(i + 1) != 0;
 }
 
 }  // namespace
@@ -117,7 +123,7 @@ bool MakeDirs(const std::string& base, int lowers, Dirs* dirs) {
   return true;
 }
 
-std::string WriteWorld(const World& world, const std::set<size_t>& dropped, const Dirs& dirs) {
+std::string WriteWorld(const World& world, const std::set<size_t>& dropped, const Dirs& dirs, Family family) {
   std::vector<const Entry*> made;
   for (size_t i = 0; i < world.entries.size(); ++i) {
     const Entry& entry = world.entries[i];
@@ -126,7 +132,7 @@ std::string WriteWorld(const World& world, const std::set<size_t>& dropped, cons
     const std::string path = entry.path.empty() ? layer : layer + "/" + entry.path;
     int error = MakeObject(entry, layer, path);
     if (error == ENOENT) continue;  // what it stood in or was linked to has been dropped
-    if (error == 0) error = Dress(entry, path);
+    if (error == 0) error = Dress(entry, path, family);
     if (error != 0) return Describe(entry) + ": " + strerror(error);
     made.push_back(&entry);
   }
