@@ -1,19 +1,15 @@
 #include "engine/tree/listing_clock.h"
 
-#include <utility>
-
 namespace plyfs {
 
 void ListingClock::Charge(const InodeRef& dir, size_t bytes) {
-  std::vector<InodeRef> gone;  // references are dropped after the lock
   {
     MutexLock lock(mu_);
     auto [it, added] = places_.try_emplace(dir->id(), ring_.size());
-    if (added) ring_.push_back(Item{dir, 0});
+    if (added) ring_.push_back(Item{dir->id(), 0});
     Item& item = ring_[it->second];
     total_ += bytes - item.bytes;
     item.bytes = bytes;
-    gone = Sweep();
   }
   while (InodeRef victim = NextVictim()) {
     // One without a listing may be having it read: that is not to be disturbed.
@@ -21,38 +17,26 @@ void ListingClock::Charge(const InodeRef& dir, size_t bytes) {
   }
 }
 
-std::vector<InodeRef> ListingClock::Sweep() {
-  constexpr int kAtATime = 4;
-  std::vector<InodeRef> gone;
-  for (int i = 0; i < kAtATime && !ring_.empty(); ++i) {
-    broom_ = broom_ < ring_.size() ? broom_ : 0;
-    if (ring_[broom_].dir->listing()) {
-      ++broom_;
-    } else {
-      gone.push_back(TakeOut(broom_));
-    }
-  }
-  return gone;
-}
-
-InodeRef ListingClock::TakeOut(size_t place) {
-  InodeRef dir = std::move(ring_[place].dir);
-  total_ -= ring_[place].bytes;
-  places_.erase(dir->id());
-  if (place + 1 < ring_.size()) {
-    ring_[place] = std::move(ring_.back());
-    places_[ring_[place].dir->id()] = place;
-  }
-  ring_.pop_back();
-  return dir;
-}
-
 InodeRef ListingClock::NextVictim() {
+  std::vector<InodeRef> passed;  // references are dropped after the lock
   MutexLock lock(mu_);
   while (total_ > limit_ && !ring_.empty()) {
     hand_ = hand_ < ring_.size() ? hand_ : 0;
-    if (!ring_[hand_].dir->TakeListingUse()) return TakeOut(hand_);
-    ++hand_;
+    Item& item = ring_[hand_];
+    InodeRef dir = inodes_.Find(item.node);
+    if (dir && dir->TakeListingUse()) {
+      ++hand_;
+      passed.push_back(std::move(dir));
+      continue;
+    }
+    total_ -= item.bytes;
+    places_.erase(item.node);
+    if (hand_ + 1 < ring_.size()) {
+      item = ring_.back();
+      places_[item.node] = hand_;
+    }
+    ring_.pop_back();
+    if (dir) return dir;
   }
   return InodeRef();
 }

@@ -2,8 +2,7 @@
 //
 // Owned by Tree; internally synchronised, any thread.  Second chance: the hand passes over a listing that was
 // used since it last came by (Inode::TakeListingUse) and drops the next one.  What is dropped is read again
-// when it is next needed; views of it that are open keep it alive until they are closed.  A directory that
-// has a listing stays as long as that, also when the client has forgotten it: it may well ask again.
+// when it is next needed; views of it that are open keep it alive until they are closed.
 #ifndef PLYFS_ENGINE_TREE_LISTING_CLOCK_H_
 #define PLYFS_ENGINE_TREE_LISTING_CLOCK_H_
 
@@ -20,6 +19,8 @@ namespace plyfs {
 
 class ListingClock {
  public:
+  explicit ListingClock(InodeTable& inodes) : inodes_(inodes) {}
+
   // Before the first listing.
   void SetLimit(size_t bytes) { limit_ = bytes; }
 
@@ -32,22 +33,19 @@ class ListingClock {
 
  private:
   struct Item {
-    InodeRef dir;
+    NodeId node = 0;
     size_t bytes = 0;
   };
   // The next to go; null when there is none.
   InodeRef NextVictim();
-  // Of the next few, those that have lost their listing otherwise: to be dropped by the caller.
-  std::vector<InodeRef> Sweep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  InodeRef TakeOut(size_t place) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
+  InodeTable& inodes_;
   size_t limit_ = ~size_t{0};  // constant once there are listings
 
   mutable Mutex mu_;
   std::vector<Item> ring_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<NodeId, size_t> places_ ABSL_GUARDED_BY(mu_);  // in ring_
   size_t hand_ ABSL_GUARDED_BY(mu_) = 0;
-  size_t broom_ ABSL_GUARDED_BY(mu_) = 0;
   size_t total_ ABSL_GUARDED_BY(mu_) = 0;
 };
 

@@ -10,7 +10,7 @@ struct World {
   DentryCache dentries;
   InodeTable inodes{dentries};
   LayerSetTable sets;
-  ListingClock clock;
+  ListingClock clock{inodes};
 
   InodeRef DirWithListing(int names) {
     InodeInit init;
@@ -77,20 +77,15 @@ TEST(ListingClock, ADirectoryIsChargedOnce) {
   EXPECT_EQ(w.clock.bytes(), bytes);
 }
 
-TEST(ListingClock, ADirectoryThatTheClientForgotIsKeptWithItsListing) {
+TEST(ListingClock, DirectoriesThatAreGoneMakeRoom) {
   World w;
-  NodeId id = w.DirWithListing(1000)->id();
-  ASSERT_TRUE(w.inodes.Find(id));
-  EXPECT_TRUE(w.inodes.Find(id)->listing());
-}
-
-TEST(ListingClock, DirectoriesThatLostTheirListingAreLetGo) {
-  World w;
-  InodeRef kept = w.DirWithListing(10);
-  for (int i = 0; i < 100; ++i) w.DirWithListing(10)->DropListing();
-  for (int i = 0; i < 40; ++i) w.clock.Charge(kept, kept->listing()->bytes());
-  EXPECT_EQ(w.clock.bytes(), kept->listing()->bytes());
-  EXPECT_EQ(w.inodes.size(), 1u);
+  InodeRef kept = w.DirWithListing(1000);
+  w.clock.SetLimit(3 * kept->listing()->bytes());
+  for (int i = 0; i < 20; ++i) {
+    kept->NoteListingUse();
+    w.DirWithListing(1000);
+  }
+  EXPECT_TRUE(kept->listing());
 }
 
 }  // namespace
