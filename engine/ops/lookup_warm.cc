@@ -3,8 +3,8 @@
 namespace plyfs::warm {
 namespace {
 
-// Where the whole listing is known, what it does not have is nowhere.  The answer goes into the cache as well:
-// when layers come or go, that says which names the client has been told are absent (coherence.h).
+// Where the whole listing is known, what it does not have is nowhere.  The answer goes into the cache as
+// well: when layers come or go, that says which names the client has been told are absent (coherence.h).
 bool FindAbsent(Tree& tree, Inode& dir, Name name) {
   if (!dir.is_dir() || !tree.ask_listings) return false;
   std::shared_ptr<MergedDir> listing = dir.listing();
