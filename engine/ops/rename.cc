@@ -43,15 +43,11 @@ Status MoveOntoWhiteout(const RenamePlan& plan) {
   return OkStatus();
 }
 
-Status ActOnUpper(Parts& parts, const RenamePlan& plan) {
+Status ActOnUpper(Parts& parts, const RenamePlan& plan, bool clear_target) {
   if (plan.exchange) return MoveIn(plan, RENAME_EXCHANGE);
   if (plan.target_is_whiteout) return MoveOntoWhiteout(plan);
   unsigned replace = plan.target_in_upper ? 0 : RENAME_NOREPLACE;
-  if (plan.target_in_upper && plan.to.inode->is_dir()) {
-    // Its whiteouts would keep rename(2) from replacing it (R11); what else it holds shall (R12).
-    PLY_TRY(bool empty, HoldsNothing(parts, plan.to.inode));
-    if (empty) PLY_CHECK(ClearUpperDir(parts, plan.to.upper->get(), plan.to.name));
-  }
+  if (clear_target) PLY_CHECK(ClearUpperDir(parts, plan.to.upper->get(), plan.to.name));
   if (!plan.leave_whiteout) return MoveIn(plan, replace);  // R3
   Status moved = MoveIn(plan, RENAME_WHITEOUT | replace);  // R4
   return moved.error() == EINVAL ? MoveThenWhiteout(parts, plan, replace) : moved;
@@ -88,11 +84,17 @@ void Publish(Parts& parts, const RenamePlan& plan) {
 
 Status Move(Parts& parts, const RenamePlan& plan) {
   const auto& [from, to] = std::tie(plan.from, plan.to);
+  // A directory's whiteouts would keep rename(2) from replacing it (R11); what else it holds shall (R12).
+  // Asked before the name is being changed: beneath that nothing is resolved (docs/locks.md).
+  bool clear_target = false;
+  if (!plan.exchange && plan.target_in_upper && to.inode->is_dir()) {
+    PLY_TRY(clear_target, HoldsNothing(parts, to.inode));
+  }
   NameChange change(parts, {{*from.dir, from.name}, {*to.dir, to.name}}, {from.inode.get(), to.inode.get()});
   if (!plan.exchange && plan.target_in_upper) {
     PLY_CHECK(PrepareToLose(parts, to.inode, to.upper->get(), to.name));
   }
-  if (Status moved = ActOnUpper(parts, plan); !moved.ok()) {
+  if (Status moved = ActOnUpper(parts, plan, clear_target); !moved.ok()) {
     ForgetName(parts, from.dir, from.name);
     ForgetName(parts, to.dir, to.name);
     // A refused rename(2) may have moved the directories' times.
