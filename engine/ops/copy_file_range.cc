@@ -12,7 +12,7 @@ Result<size_t> CopyFileRange(Parts& parts, const Caller& caller, Handle from, ui
                              uint64_t to_offset, uint64_t length) {
   PLY_TRY(FileAccess source, AccessFile(parts, from));
   PLY_TRY(FileAccess target, AccessForWrite(parts, to));
-  if (caller.uid != 0) PLY_CHECK(KillPrivileges(parts, caller, target));
+  if (caller.uid != 0) PLY_CHECK(KillPrivileges(parts, caller, target, to_offset));
   // Overlayfs moves no atime here, so neither does this (fs/overlayfs/file.c: OVL_OPEN_FLAGS).
   Result<UniqueFd> quiet = OpenData(parts, source.file->inode, O_RDONLY | O_NOATIME);
   int from_fd = quiet.ok() ? quiet->get() : source.get();

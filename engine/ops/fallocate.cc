@@ -11,7 +11,7 @@ Status Fallocate(Parts& parts, const Caller& caller, Handle handle, uint32_t mod
                  uint64_t length) {
   PLY_TRY(FileAccess access, AccessForWrite(parts, handle));
   // The request does not say what the caller may keep; only the superuser keeps set-id bits (A11).
-  if (caller.uid != 0) PLY_CHECK(KillPrivileges(parts, caller, access));
+  if (caller.uid != 0) PLY_CHECK(KillPrivileges(parts, caller, access, offset));
   if (length > 1 && Planted(Plant::kFallocate)) --length;
   Status done = sys::Fallocate(access.get(), static_cast<int>(mode), offset, length);
   access.inode().DropAttr();

@@ -4,6 +4,7 @@
 
 #include "absl/hash/hash.h"
 #include "engine/format/mode_rules.h"
+#include "engine/io/sys_file.h"
 #include "engine/io/sys_owner.h"
 #include "engine/io/sys_stat.h"
 #include "engine/ops/caller_process.h"
@@ -67,12 +68,14 @@ Result<FileAccess> AccessForWrite(Parts& parts, Handle handle) {
   return access;
 }
 
-Status KillPrivileges(Parts& parts, const Caller& caller, const FileAccess& access) {
+Status KillPrivileges(Parts& parts, const Caller& caller, const FileAccess& access, uint64_t offset) {
   PLY_TRY(struct statx st, sys::StatxFd(access.get()));
   if ((st.stx_mode & (S_ISUID | S_ISGID)) == 0) return OkStatus();
   bool in_group = caller.gid == st.stx_gid || ProcessInGroup(caller.pid, st.stx_gid);
   uint32_t mode = ModeAfterWrite(st.stx_mode, in_group);
   if (mode == st.stx_mode) return OkStatus();
+  // What the filesystem refuses for its offset changes nothing (fs/read_write.c:generic_write_check_limits).
+  if (sys::Lseek(access.get(), static_cast<int64_t>(offset), SEEK_SET).error() == EINVAL) return Errno(EFBIG);
   PLY_CHECK(sys::Chmod(access.get(), mode & 07777));
   access.inode().DropAttr();
   if (parts.invalidator) parts.invalidator->InvalidateAttr(access.inode().id());

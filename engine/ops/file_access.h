@@ -36,8 +36,8 @@ int BackingFlags(const Parts& parts, uint32_t flags);
 Result<bool> CacheStillTrue(Inode& inode, int fd);
 
 // A caller without CAP_FSETID changed the data: set-id bits go (A11).  Capabilities are removed by the upper
-// filesystem itself.
-Status KillPrivileges(Parts& parts, const Caller& caller, const FileAccess& access);
+// filesystem itself.  EFBIG: no data can be at `offset`.
+Status KillPrivileges(Parts& parts, const Caller& caller, const FileAccess& access, uint64_t offset = 0);
 
 }  // namespace plyfs
 

@@ -9,7 +9,7 @@ namespace plyfs::ops {
 Result<size_t> Write(Parts& parts, const Caller& caller, Handle handle, uint64_t offset,
                      std::span<const char> data, const WriteFlags& flags) {
   PLY_TRY(FileAccess access, AccessForWrite(parts, handle));
-  if (flags.kill_suidgid) PLY_CHECK(KillPrivileges(parts, caller, access));
+  if (flags.kill_suidgid) PLY_CHECK(KillPrivileges(parts, caller, access, offset));
   // A store through a mapping clears nothing (A11), but the upper filesystem takes any write for a write(2).
   Result<std::string> capability = Errno(ENODATA);
   if (flags.from_cache) capability = sys::FGetXattr(access.get(), "security.capability");

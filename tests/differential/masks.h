@@ -26,6 +26,8 @@ class Masks {
   // A10 [F]: docs/differences.md; with set-id bits and a writer about plyfs cannot tell it from a write to
   // come.
   void ChownToNobodySkipped() { ++skipped_["A10 chown(-1, -1) of a set-id file by a stranger"]; }
+  // F5 [F]: docs/differences.md; the client removes set-id bits before it asks, and is then refused.
+  void CopyBeyondTheEndSkipped() { ++skipped_["F5 refused copy to a set-id file by a stranger"]; }
   // N19 [P]: a metadata change by the descriptor of an unlinked lower object that is no regular file makes
   // the kernel put its copy under the old name, over whatever has that name now
   // (copy_up.c:ovl_copy_up_workdir).

@@ -171,6 +171,14 @@ bool Sequence::LeaveOut(const Step& step) {
     masks_->ChownToNobodySkipped();
     return true;
   }
+  constexpr int64_t kBeyondAnyFile = int64_t{1} << 50;
+  if (step.op == Op::kCopyRange && step.user != 0 && step.b >= kBeyondAnyFile &&
+      kernel_.SlotOpen(step.slot2)) {
+    const Sight sight = kernel_.LookSlot(step.slot2);
+    if (sight.error != 0 || (sight.stx.stx_mode & 06000) == 0) return false;
+    masks_->CopyBeyondTheEndSkipped();
+    return true;
+  }
   if (ChangesMetadataOfSlot(step.op) && kernel_.SlotOpen(step.slot)) {
     const Sight sight = kernel_.LookSlot(step.slot);
     if (!sight.deleted || S_ISREG(sight.stx.stx_mode)) return false;
