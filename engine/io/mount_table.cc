@@ -11,9 +11,8 @@
 #include "engine/io/unique_fd.h"
 
 namespace plyfs {
-namespace {
 
-std::vector<std::string_view> Split(std::string_view text, char separator) {
+std::vector<std::string_view> SplitLine(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
   for (;;) {
     size_t end = text.find(separator);
@@ -22,6 +21,8 @@ std::vector<std::string_view> Split(std::string_view text, char separator) {
     text.remove_prefix(end + 1);
   }
 }
+
+namespace {
 
 std::string ReadProc(const char* path) {
   std::string text;
@@ -59,8 +60,8 @@ std::vector<MountLine> ParseMountTable(std::string_view mountinfo) {
   // ID PARENT MAJ:MIN ROOT MOUNTPOINT OPTIONS [TAG...] - TYPE SOURCE SUPEROPTIONS
   constexpr size_t kMountpoint = 4, kOptions = 5;
   std::vector<MountLine> lines;
-  for (std::string_view line : Split(mountinfo, '\n')) {
-    std::vector<std::string_view> fields = Split(line, ' ');
+  for (std::string_view line : SplitLine(mountinfo, '\n')) {
+    std::vector<std::string_view> fields = SplitLine(line, ' ');
     size_t dash = kOptions;
     while (dash < fields.size() && fields[dash] != "-") ++dash;
     if (dash + 3 >= fields.size()) continue;
@@ -80,9 +81,9 @@ pid_t FlockHolderIn(std::string_view proc_locks, dev_t dev, uint64_t ino) {
   char object[64];
   std::snprintf(object, sizeof object, "%02x:%02x:%llu", major(dev), minor(dev),
                 static_cast<unsigned long long>(ino));
-  for (std::string_view line : Split(proc_locks, '\n')) {
+  for (std::string_view line : SplitLine(proc_locks, '\n')) {
     std::vector<std::string_view> words;
-    for (std::string_view word : Split(line, ' ')) {
+    for (std::string_view word : SplitLine(line, ' ')) {
       if (!word.empty()) words.push_back(word);
     }
     if (words.size() < 6 || words[1] != "FLOCK" || words[3] != "WRITE" || words[5] != object) continue;

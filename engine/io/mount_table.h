@@ -27,6 +27,8 @@ std::vector<MountLine> ParseMountTable(std::string_view mountinfo);
 // This process's; empty where /proc is not there.
 std::vector<MountLine> ReadMountTable();
 
+// The parts of a line between separators, empty ones among them; they point into `text`.
+std::vector<std::string_view> SplitLine(std::string_view text, char separator);
 // Takes away the kernel's octal escapes (fs/seq_file.c:mangle_path).
 std::string UnescapeOctal(std::string_view text);
 

@@ -5,27 +5,12 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
-#include <vector>
 
 #include "engine/format/option_text.h"
 #include "engine/io/mount_table.h"
 #include "fuse/mount.h"
 
 namespace plyfs::tool {
-namespace {
-
-std::vector<std::string_view> Split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    size_t end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
-
-}  // namespace
-
 std::optional<LiveMount> FindMount(std::string_view mountinfo, std::string_view mountpoint) {
   std::optional<LiveMount> found;
   for (const MountLine& line : ParseMountTable(mountinfo)) {
@@ -33,7 +18,7 @@ std::optional<LiveMount> FindMount(std::string_view mountinfo, std::string_view 
     found.emplace();  // later lines lie on top
     found->type = line.type;
     for (const std::string* options : {&line.options, &line.super_options}) {
-      for (std::string_view word : Split(*options, ',')) {
+      for (std::string_view word : SplitLine(*options, ',')) {
         if (word != "rw") found->flags.Apply(word);  // read-only if either says so
       }
     }
