@@ -38,8 +38,7 @@ Status ScanDirectory(int dir, const Records& records, XattrWhiteouts look,
                      const std::function<Status(const ScannedEntry&)>& visit) {
   bool xwhiteouts = look == XattrWhiteouts::kEverywhere;
   if (look == XattrWhiteouts::kWhereSaid) {
-    PLY_TRY(auto opaque, records.Get(dir, Record::kOpaque));
-    xwhiteouts = opaque && ParseOpaque(*opaque) == Opaque::kHasXwhiteouts;
+    PLY_TRY(xwhiteouts, SaysXattrWhiteouts(dir, records));
   }
   sys::DirReader reader(dir);
   while (true) {
@@ -49,6 +48,11 @@ Status ScanDirectory(int dir, const Records& records, XattrWhiteouts look,
     PLY_TRY(bool there, Settle(dir, xwhiteouts, records, &entry));
     if (there) PLY_CHECK(visit(entry));
   }
+}
+
+Result<bool> SaysXattrWhiteouts(int dir, const Records& records) {
+  PLY_TRY(auto opaque, records.Get(dir, Record::kOpaque));
+  return opaque && ParseOpaque(*opaque) == Opaque::kHasXwhiteouts;
 }
 
 Result<bool> IsWhiteoutAt(int dir, const char* name, const struct statx& st, const Records& records) {

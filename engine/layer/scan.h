@@ -30,6 +30,9 @@ enum class XattrWhiteouts { kWhereSaid, kEverywhere, kNowhere };
 Status ScanDirectory(int dir, const Records& records, XattrWhiteouts look,
                      const std::function<Status(const ScannedEntry&)>& visit);
 
+// Whether the directory says that files of it may be whiteouts (opaque=x; X5).
+Result<bool> SaysXattrWhiteouts(int dir, const Records& records);
+
 // Whether what stands at `name` of the directory is a whiteout of either kind (L4); `st` is its stat.
 Result<bool> IsWhiteoutAt(int dir, const char* name, const struct statx& st, const Records& records);
 

@@ -37,7 +37,12 @@ void Coherence::OnEvents(std::vector<Watcher::Event> events, bool lost) {
     Log("lower=watch: more changes than could be told: everything is looked at again");
     ForgetAll();
   }
-  RecheckAll(DoubtsOf(events));
+  absl::flat_hash_set<NodeId> relisted;
+  RecheckAll(DoubtsOf(events, &relisted));
+  // Read again before the names were looked at, they may list their old numbers (D10).
+  for (NodeId id : relisted) {
+    if (InodeRef dir = parts_.tree.inodes.Find(id)) ListingChanged(dir);
+  }
   DropGone(events);
   if (wants_room_.load(std::memory_order_relaxed)) MakeRoom();
   while (!stopping_.load(std::memory_order_relaxed)) {
@@ -58,14 +63,26 @@ void Coherence::RecheckAll(const std::vector<Doubt>& doubts) {
   }
 }
 
+namespace {
+
+bool ChangesListing(const Inode& dir, const Watcher::Event& event) {
+  if (event.what & kChangedNames) return true;
+  if (event.name.empty()) return false;
+  // A file may have become a whiteout or ceased to be one (X5), and somebody may be reading the listing now.
+  std::shared_ptr<MergedDir> listing = dir.listing();
+  return !listing || listing->xattr_whiteouts();
+}
+
+}  // namespace
+
 // One doubt a name, whatever happened to it: all of it has happened by now, and the truth is read once.
-std::vector<Coherence::Doubt> Coherence::DoubtsOf(const std::vector<Watcher::Event>& events) {
+std::vector<Coherence::Doubt> Coherence::DoubtsOf(const std::vector<Watcher::Event>& events,
+                                                  absl::flat_hash_set<NodeId>* relisted) {
   std::vector<Doubt> all;
-  absl::flat_hash_set<NodeId> relisted;
   for (const Watcher::Event& event : events) {
     InodeRef dir = event.what != 0 ? parts_.tree.inodes.Find(event.node) : InodeRef();
     if (!dir) continue;
-    if ((event.what & kChangedNames) && relisted.insert(event.node).second) ListingChanged(dir);
+    if (ChangesListing(*dir, event) && relisted->insert(event.node).second) ListingChanged(dir);
     if (event.name.empty()) {
       DirectoryItself(dir, event.what, &all);
     } else {
@@ -152,6 +169,8 @@ void Coherence::NameInDoubt(const InodeRef& dir, Name name, const InodeRef& chil
     return;
   }
   if (now.ok()) LoseName(dir, name, child);
+  // A directory known under another name was moved here.
+  if (now.ok() && *now) ObjectChanged(*now, /*data=*/false);
   if (parts_.invalidator) parts_.invalidator->InvalidateEntry(dir->id(), name.bytes());
 }
 

@@ -89,7 +89,9 @@ class Coherence final : private Watcher::Sink {
   };
 
   void OnEvents(std::vector<Watcher::Event> events, bool lost) override;
-  std::vector<Doubt> DoubtsOf(const std::vector<Watcher::Event>& events);
+  // `relisted`: the directories whose listings were dropped.
+  std::vector<Doubt> DoubtsOf(const std::vector<Watcher::Event>& events,
+                              absl::flat_hash_set<NodeId>* relisted);
   void DirectoryItself(const InodeRef& dir, uint8_t what, std::vector<Doubt>* doubts);
   void RecheckAll(const std::vector<Doubt>& doubts);
   void DropGone(const std::vector<Watcher::Event>& events);

@@ -33,14 +33,26 @@ struct Reading {
   Coherence::Marking* marking = nullptr;
 };
 
-Status AddLower(Parts& parts, const Layer& layer, const LowerPath& path, XattrWhiteouts xwhiteouts,
-                const Reading& reading, LowerIndexBuilder* builder) {
+// How a copy's entries are to be looked at, as the copy says; noted where files may be whiteouts.
+Result<XattrWhiteouts> HowToLook(Parts& parts, int copy, bool* noted) {
+  PLY_TRY(bool said, SaysXattrWhiteouts(copy, parts.records));
+  *noted |= said;
+  return said ? XattrWhiteouts::kEverywhere : XattrWhiteouts::kNowhere;
+}
+
+// `plain`: known to hold no whiteouts but devices.
+Status AddLower(Parts& parts, const Layer& layer, const LowerPath& path, bool plain, const Reading& reading,
+                LowerIndexBuilder* builder, bool* xwhiteouts) {
   Result<UniqueFd> fd = OpenToList(layer, path);
   // Removed by hand since the directory was looked up: it holds nothing any more.
   if (fd.error() == ENOENT || fd.error() == ENOTDIR) return OkStatus();
   if (!fd.ok()) return fd.status();
   if (reading.marking) reading.marking->Lower(fd->get(), layer);
-  Status scanned = ScanDirectory(fd->get(), parts.records, xwhiteouts, [&](const ScannedEntry& e) -> Status {
+  XattrWhiteouts look = XattrWhiteouts::kNowhere;
+  if (!plain) {
+    PLY_TRY(look, HowToLook(parts, fd->get(), xwhiteouts));
+  }
+  Status scanned = ScanDirectory(fd->get(), parts.records, look, [&](const ScannedEntry& e) -> Status {
     if (e.whiteout) {
       builder->AddWhiteout(layer.id(), e.name);
     } else {
@@ -51,8 +63,8 @@ Status AddLower(Parts& parts, const Layer& layer, const LowerPath& path, XattrWh
   return scanned.error() == ENOENT ? OkStatus() : scanned;  // likewise, since it was opened
 }
 
-Result<std::shared_ptr<const LowerIndex>> IndexLowers(Parts& parts, const Inode& dir,
-                                                      const Reading& reading) {
+Result<std::shared_ptr<const LowerIndex>> IndexLowers(Parts& parts, const Inode& dir, const Reading& reading,
+                                                      bool* xwhiteouts) {
   DirLowers lowers = dir.lowers();
   if (lowers.empty()) return std::shared_ptr<const LowerIndex>();
   LowerIndexBuilder builder;
@@ -60,8 +72,8 @@ Result<std::shared_ptr<const LowerIndex>> IndexLowers(Parts& parts, const Inode&
   bool known_plain = !parts.coherence && dir.seen_copies().no_xwhiteouts;
   for (size_t i = 0; i < lowers.size(); ++i) {
     bool plain = known_plain && i + 1 < lowers.size();
-    PLY_CHECK(AddLower(parts, parts.stack->lower(lowers.layer(i)), lowers.path(i),
-                       plain ? XattrWhiteouts::kNowhere : XattrWhiteouts::kWhereSaid, reading, &builder));
+    const Layer& layer = parts.stack->lower(lowers.layer(i));
+    PLY_CHECK(AddLower(parts, layer, lowers.path(i), plain, reading, &builder, xwhiteouts));
   }
   return builder.Build(parts.tree.layer_sets);
 }
@@ -85,23 +97,39 @@ Status AddUpper(Parts& parts, const InodeRef& dir, const Reading& reading, Merge
   if (!fd.ok()) return fd.status();
   if (reading.marking) reading.marking->Upper(fd->get());
   PLY_TRY(auto impure, parts.records.Get(fd->get(), Record::kImpure));
+  bool xwhiteouts = false;
+  PLY_TRY(XattrWhiteouts look, HowToLook(parts, fd->get(), &xwhiteouts));
+  if (xwhiteouts) listing->NoteXattrWhiteouts();
   uint64_t seen = 0;
-  return ScanDirectory(fd->get(), parts.records, XattrWhiteouts::kWhereSaid,
-                       [&](const ScannedEntry& e) -> Status {
-                         if (++seen > reading.most_names) return Errno(kTooMany);
-                         if (e.whiteout) {
-                           listing->Remove(e.name);
-                           return OkStatus();
-                         }
-                         PLY_TRY(uint64_t ino, UpperEntryIno(parts, dir, e, impure.has_value()));
-                         listing->Insert(e.name, e.type, ino);
-                         return OkStatus();
-                       });
+  return ScanDirectory(fd->get(), parts.records, look, [&](const ScannedEntry& e) -> Status {
+    if (++seen > reading.most_names) return Errno(kTooMany);
+    if (e.whiteout) {
+      listing->Remove(e.name);
+      return OkStatus();
+    }
+    PLY_TRY(uint64_t ino, UpperEntryIno(parts, dir, e, impure.has_value()));
+    listing->Insert(e.name, e.type, ino);
+    return OkStatus();
+  });
+}
+
+// A directory keeps its number when a layer gains or loses a copy of it by hand (design.md, "Inode numbers").
+void KeepNumbers(Parts& parts, const Inode& dir, MergedDir* listing) {
+  const LowerIndex* index = listing->index().get();
+  if (!parts.coherence || !index) return;
+  for (size_t i = 0; i < index->size(); ++i) {
+    if (index->entry(i).type != DT_DIR) continue;
+    InodeRef known = LowerDirectoryAt(parts, dir, Name::Trusted(index->name(i)));
+    if (known && known->st_ino() != index->entry(i).ino) listing->SetIno(index->name(i), known->st_ino());
+  }
 }
 
 Result<std::shared_ptr<MergedDir>> ReadListing(Parts& parts, const InodeRef& dir, const Reading& reading) {
-  PLY_TRY(auto index, IndexLowers(parts, *dir, reading));
+  bool xwhiteouts = false;
+  PLY_TRY(auto index, IndexLowers(parts, *dir, reading, &xwhiteouts));
   auto listing = std::make_shared<MergedDir>(std::move(index), std::max(dir->next_cookie(), kDotCookies));
+  if (xwhiteouts) listing->NoteXattrWhiteouts();
+  KeepNumbers(parts, *dir, listing.get());
   if (dir->is_upper()) PLY_CHECK(AddUpper(parts, dir, reading, listing.get()));
   return listing;
 }

@@ -97,11 +97,16 @@ void KeepDirectory(Parts& parts, const InodeRef& dir, Name name, const Probed& f
 
 }  // namespace
 
+InodeRef LowerDirectoryAt(Parts& parts, const Inode& dir, Name name) {
+  return parts.tree.inodes.FindObject(PlaceOf(dir, name));
+}
+
 InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found) {
   bool is_dir = S_ISDIR(found.top.stx_mode);
   if (is_dir) KeepDirectory(parts, dir, name, found);
   InodeInit init = is_dir ? DirInit(parts, found) : FileInit(parts, found);
   DirLowers lowers = init.lowers;
+  uint64_t number_in_layers = init.st_ino;
   InodeRef inode = parts.tree.inodes.Intern(KnownAs(parts, *dir, name, found), std::move(init));
   if (!is_dir) {
     if (inode->unlinked()) {
@@ -115,6 +120,10 @@ InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found
     return inode;
   }
   inode->SetOnlyName(dir, name.bytes());
+  // It keeps its number whatever joins it, and is listed by it (D10).
+  if (inode->st_ino() != number_in_layers) {
+    dir->ChangeListing([&](MergedDir& listing) { listing.SetIno(name.bytes(), inode->st_ino()); });
+  }
   if (!SameLowers(inode->lowers(), lowers)) {
     // A layer gained or lost the directory by hand.
     inode->SetLowers(std::move(lowers));

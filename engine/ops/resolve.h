@@ -21,6 +21,9 @@ Result<InodeRef> ResolvePresent(Parts& parts, const InodeRef& dir, Name name);
 // The inode of what a probe found, given this name.
 InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found);
 
+// The inode that a directory of the lower layers at this name is known by, while there is one; null.
+InodeRef LowerDirectoryAt(Parts& parts, const Inode& dir, Name name);
+
 // Asks the layers whatever the cache says.
 Result<Probed> ProbeNow(Parts& parts, const InodeRef& dir, Name name);
 

@@ -45,6 +45,11 @@ class MergedDir {
   // `index` may be null (a directory that only upper holds).  Cookies start above `first_cookie`.
   MergedDir(std::shared_ptr<const LowerIndex> index, Cookie first_cookie);
 
+  // Files of a copy may be whiteouts: a change of their size or attributes may be one of the listing.  Before
+  // the listing is published.
+  void NoteXattrWhiteouts() { xattr_whiteouts_ = true; }
+  bool xattr_whiteouts() const { return xattr_whiteouts_; }
+
   // The name is there now, as this; replaces what was there.  Upper's own names at load come through here
   // too.
   void Insert(std::string_view name, uint8_t type, uint64_t ino);
@@ -82,9 +87,10 @@ class MergedDir {
   void RemoveLocked(std::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void CompactLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  // Constant.
+  // Constant once published.
   const std::shared_ptr<const LowerIndex> index_;
   const Cookie first_cookie_;
+  bool xattr_whiteouts_ = false;
 
   mutable SharedMutex mu_;
   std::vector<Delta> deltas_ ABSL_GUARDED_BY(mu_);                           // in cookie order

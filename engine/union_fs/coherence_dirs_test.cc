@@ -145,6 +145,49 @@ TEST_F(CoherenceTest, FirstSightOfAHandmadeDirectoryTouchesItsParent) {
   EXPECT_TRUE(told_.Attr(p));
 }
 
+// U10: what was known of it under its old name is not what the rename made of it.
+TEST_F(CoherenceTest, UpperDirectoryRenamedOverALowerOne) {
+  ByHand("mkdir a/d u/e; setfattr -n trusted.overlay.opaque -v y u/e");
+  Mount();
+  NodeId d = Walk("d"), e = Walk("e");
+  ASSERT_TRUE(ops::GetAttr(*parts_, e, 0).ok());
+  ByHand("sleep 0.02; mv -T u/e u/d");
+  EXPECT_TRUE(Soon([&] { return Walk("d") == e; }));
+  EXPECT_NE(d, e);
+  Settle();
+  struct stat st;
+  ASSERT_EQ(::stat((root_ + "/u/d").c_str(), &st), 0);
+  Result<AttrReply> attr = ops::GetAttr(*parts_, e, 0);
+  ASSERT_TRUE(attr.ok());
+  EXPECT_EQ(attr->attr.ctime.sec, st.st_ctim.tv_sec);
+  EXPECT_EQ(attr->attr.ctime.nsec, st.st_ctim.tv_nsec);
+}
+
+// D10: it keeps its number until remount, and is listed by it.
+TEST_F(CoherenceTest, DirectoryThatALayerJoinsIsListedByItsNumber) {
+  ByHand("mkdir b/d b/d/1");
+  Mount();
+  NodeId d = Walk("d");
+  uint64_t number = ops::GetAttr(*parts_, d, 0)->attr.ino;
+  auto listed = [&] {
+    uint64_t ino = 0;
+    Handle dir = ops::OpenDir(*parts_, kRootNode, 0)->handle;
+    (void)ops::ReadDir(*parts_, dir, 0, [&](const DirEntry& entry) {
+      if (entry.name == "d") ino = entry.ino;
+      return true;
+    });
+    ops::ReleaseDir(*parts_, dir);
+    return ino;
+  };
+  EXPECT_EQ(listed(), number);
+  ByHand("mkdir a/d a/d/2");
+  EXPECT_TRUE(Soon([&] { return List(d) == (V{"1", "2"}); }));
+  EXPECT_EQ(listed(), number);
+  Settle();
+  EXPECT_EQ(listed(), number);
+  EXPECT_EQ(ops::GetAttr(*parts_, d, 0)->attr.ino, number);
+}
+
 TEST_F(CoherenceTest, AttributesChangedByHand) {
   ByHand("mkdir a/d; touch a/f a/d/x; ln a/f a/g");
   Mount();

@@ -217,5 +217,25 @@ TEST_F(CoherenceTest, AWholeLayerMovedAway) {
   EXPECT_TRUE(Soon([&] { return Read("f") == "B"; }));
 }
 
+// U6 U8 X5: the listing, which answers for the layers, knew the file as a whiteout.
+TEST_F(CoherenceTest, XattrWhiteoutSetAndRemoved) {
+  ByHand(
+      "mkdir a/d b/d; touch b/d/f a/d/f; setfattr -n trusted.overlay.opaque -v x a/d;"
+      "setfattr -n trusted.overlay.whiteout -v y a/d/f");
+  Mount();
+  NodeId d = Walk("d");
+  EXPECT_EQ(List(d), V());
+  EXPECT_EQ(Walk("d/f"), 0u);
+  ByHand("setfattr -x trusted.overlay.whiteout a/d/f");
+  EXPECT_TRUE(Soon([&] { return Walk("d/f") != 0; }));
+  EXPECT_EQ(List(d), V{"f"});
+  ByHand("setfattr -n trusted.overlay.whiteout -v y a/d/f");
+  EXPECT_TRUE(Soon([&] { return Walk("d/f") == 0; }));
+  EXPECT_EQ(List(d), V());
+  ByHand("printf data > a/d/f");  // a whiteout is empty
+  EXPECT_TRUE(Soon([&] { return Walk("d/f") != 0; }));
+  EXPECT_EQ(List(d), V{"f"});
+}
+
 }  // namespace
 }  // namespace plyfs

@@ -26,11 +26,7 @@ std::string NodeText(const Node& node, bool plyfs) {
   line += " mtime " + TimeText(s.stx_mtime) + " ctime " + TimeText(s.stx_ctime);
   if (!node.data.empty()) line += " " + node.data;
   for (const auto& [name, value] : node.xattrs) line += " " + name + "=" + Digest(value);
-  // A directory that gained a copy by hand keeps its number until remount (design.md), which its parent's
-  // listing does not know yet.
-  const bool keeps_number = S_ISDIR(s.stx_mode);
-  if (plyfs && !keeps_number && node.d_ino != 0 && node.d_ino != s.stx_ino)
-    line += " listed by another number (D10)";
+  if (plyfs && node.d_ino != 0 && node.d_ino != s.stx_ino) line += " listed by another number (D10)";
   return line;
 }
 

@@ -14,7 +14,7 @@ constexpr int kMaxDepth = 4;
 constexpr int64_t kOldTime = 1000000000;  // 2001: told from times of the run at a glance
 
 void AppendLittle(std::string* out, uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i) out->push_back(static_cast<char>(value >> (8 * i)));
+  for (int i = 0; i < bytes; ++i, value >>= 8) out->push_back(static_cast<char>(value));
 }
 
 std::string Join(const std::string& dir, const std::string& name) {
