@@ -32,6 +32,7 @@ struct LowerAnchor {
   ObjectId object;
 
   bool exists() const { return layer != kUpper; }
+  friend bool operator==(const LowerAnchor&, const LowerAnchor&) = default;
 };
 
 }  // namespace plyfs

@@ -97,6 +97,7 @@ class Prober {
   }
 
   Result<Probed> Finish() {
+    out_.redirected = fold_.path() != name_.bytes();
     PLY_TRY(Merged merged, fold_.Finish());
     out_.type = merged.type;
     out_.data_path = std::move(merged.data_path);
@@ -193,8 +194,10 @@ class Prober {
       case Role::kData:
         out_.data = LowerAnchor{layer, path, ObjectIdOf(st)};
         break;
-      case Role::kNone:
       case Role::kComponent:
+        out_.beside.push_back(LowerMember{layer, path});
+        break;
+      case Role::kNone:
       case Role::kMetadata:
         break;
     }

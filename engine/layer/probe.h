@@ -67,7 +67,9 @@ struct Probed {
   // Directories: the lower members, topmost first, and the number of the topmost.
   std::vector<LowerMember> members;
   ObjectId first_member;
-  CopiesDigest copies;      // of all of the directory's copies, upper's among them
+  bool redirected = false;          // a redirect was followed, be it to nothing
+  std::vector<LowerMember> beside;  // the directories on its way, below the layers' roots
+  CopiesDigest copies;              // of all of the directory's copies, upper's among them
   bool xwhiteouts = false;  // one of the lower members, the lowest apart, says that it holds xattr whiteouts
   size_t asked = 0;         // lower layers
 };

@@ -33,6 +33,7 @@ void Coherence::Stop() {
 // ---- notices
 
 void Coherence::OnEvents(std::vector<Watcher::Event> events, bool lost) {
+  rounds_.fetch_add(1, std::memory_order_acq_rel);
   if (lost) {
     Log("lower=watch: more changes than could be told: everything is looked at again");
     ForgetAll();
@@ -43,6 +44,7 @@ void Coherence::OnEvents(std::vector<Watcher::Event> events, bool lost) {
   for (NodeId id : relisted) {
     if (InodeRef dir = parts_.tree.inodes.Find(id)) ListingChanged(dir);
   }
+  DoubtRedirected(events);
   DropGone(events);
   if (wants_room_.load(std::memory_order_relaxed)) MakeRoom();
   while (!stopping_.load(std::memory_order_relaxed)) {
@@ -81,7 +83,7 @@ std::vector<Coherence::Doubt> Coherence::DoubtsOf(const std::vector<Watcher::Eve
   std::vector<Doubt> all;
   for (const Watcher::Event& event : events) {
     InodeRef dir = event.what != 0 ? parts_.tree.inodes.Find(event.node) : InodeRef();
-    if (!dir) continue;
+    if (!dir || !dir->is_dir()) continue;
     if (ChangesListing(*dir, event) && relisted->insert(event.node).second) ListingChanged(dir);
     if (event.name.empty()) {
       DirectoryItself(dir, event.what, &all);
@@ -151,6 +153,11 @@ void Coherence::Recheck(const Doubt& doubt) {
   NameInDoubt(dir, name, child, doubt.what);
 }
 
+bool Coherence::SameData(const InodeRef& dir, Name name, const Inode& child) {
+  Result<Probed> found = ProbeNow(parts_, dir, name);
+  return found.ok() && DataOf(*found) == child.data();
+}
+
 void Coherence::NameInDoubt(const InodeRef& dir, Name name, const InodeRef& child, uint8_t what) {
   parts_.tree.dentries.Erase(dir->id(), name);
   if (!child) {
@@ -160,7 +167,7 @@ void Coherence::NameInDoubt(const InodeRef& dir, Name name, const InodeRef& chil
   // Where its data come from may have changed, which an inode never does: it is made anew.
   bool indirect = child->is_regular() && !child->is_upper() &&
                   (parts_.rules.metacopy || parts_.rules.data_layers || child->data().exists());
-  if (indirect) parts_.tree.inodes.Disown(*child);
+  if (indirect && !SameData(dir, name, *child)) parts_.tree.inodes.Disown(*child);
   Result<InodeRef> now = Resolve(parts_, dir, name);
   if (now.ok() && *now == child) {
     // A copy may be another one under the same name.

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "engine/base/mutex.h"
 #include "engine/base/name.h"
@@ -71,6 +72,12 @@ class Coherence final : private Watcher::Sink {
   // The set of the directory's copies has changed: forgets everything beneath it.
   void LayersChanged(const InodeRef& dir);
 
+  // `inode` was found so.  Where a redirect helped, changes in the directories that lead there concern it.
+  // `rounds` as they were before the layers were asked.
+  void FoundBeside(const InodeRef& inode, const Probed& found, uint64_t rounds);
+  // How often notices have been dealt with.
+  uint64_t rounds() const { return rounds_.load(std::memory_order_acquire); }
+
   // The objects' names are to be looked at again, by the watcher's thread, parents first.
   void DoubtLater(const std::vector<InodeRef>& objects);
 
@@ -96,8 +103,11 @@ class Coherence final : private Watcher::Sink {
   void RecheckAll(const std::vector<Doubt>& doubts);
   void DropGone(const std::vector<Watcher::Event>& events);
 
+  void DoubtRedirected(const std::vector<Watcher::Event>& events);
+
   void Recheck(const Doubt& doubt);
   void NameInDoubt(const InodeRef& dir, Name name, const InodeRef& child, uint8_t what);
+  bool SameData(const InodeRef& dir, Name name, const Inode& child);
   void LoseName(const InodeRef& dir, Name name, const InodeRef& child);
   void ObjectChanged(const InodeRef& inode, bool data);
   void ListingChanged(const InodeRef& dir);
@@ -118,6 +128,7 @@ class Coherence final : private Watcher::Sink {
 
   Parts& parts_;
   std::atomic<bool> stopping_{false};
+  std::atomic<uint64_t> rounds_{0};
   std::atomic<bool> wants_room_{false};
   std::atomic<bool> told_no_room_{false};
   std::atomic<bool> told_unwatchable_{false};
@@ -125,6 +136,8 @@ class Coherence final : private Watcher::Sink {
 
   Mutex mu_;
   std::vector<Doubt> later_ ABSL_GUARDED_BY(mu_);
+  // What redirects have led to, and the directories on the way, which are watched on its behalf.
+  absl::flat_hash_map<NodeId, std::vector<LowerMember>> redirected_ ABSL_GUARDED_BY(mu_);
 
   Watcher watcher_;  // last: its thread uses the rest
 };

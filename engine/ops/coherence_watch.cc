@@ -121,6 +121,10 @@ void Coherence::MakeRoom() {
   if (static_cast<size_t>(dead) * 4 < nodes.size()) return;
   // Taking single marks back would mean opening every directory again.
   watcher_.Flush();
+  {
+    MutexLock lock(mu_);
+    redirected_.clear();
+  }
   ForgetAll();
 }
 

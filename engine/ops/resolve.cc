@@ -33,8 +33,7 @@ InodeInit FileInit(Parts& parts, const Probed& found) {
   init.st_ino = MapIno(parts, top);
   if (!found.upper) {
     init.lower = found.lower;
-    init.data = found.data;
-    if (found.data_path) init.data = LowerAnchor{0, LowerPath::FromString(*found.data_path), ObjectId()};
+    init.data = DataOf(found);
     return init;
   }
   init.upper = top;
@@ -96,6 +95,11 @@ void KeepDirectory(Parts& parts, const InodeRef& dir, Name name, const Probed& f
 }
 
 }  // namespace
+
+LowerAnchor DataOf(const Probed& found) {
+  if (found.data_path) return LowerAnchor{0, LowerPath::FromString(*found.data_path), ObjectId()};
+  return found.data;
+}
 
 InodeRef LowerDirectoryAt(Parts& parts, const Inode& dir, Name name) {
   return parts.tree.inodes.FindObject(PlaceOf(dir, name));
@@ -199,6 +203,7 @@ Result<std::optional<InodeRef>> LoadOnce(Parts& parts, const InodeRef& dir, Name
     bool kept = dentries.Finish(ticket, name, {DentryCache::State::kAbsent, 0});
     return kept ? std::optional<InodeRef>(InodeRef()) : std::nullopt;
   }
+  uint64_t rounds = parts.coherence ? parts.coherence->rounds() : 0;
   Result<Probed> probed = Ask(parts, dir, name, WhomToAsk(*dir, listed));
   if (!probed.ok()) {
     dentries.Abandon(ticket, name);
@@ -215,6 +220,7 @@ Result<std::optional<InodeRef>> LoadOnce(Parts& parts, const InodeRef& dir, Name
     inode->SetSeenCopies({probed->copies.settled_value(), trust.word, !probed->xwhiteouts});
   }
   uint64_t version = inode->attr_version();
+  if (parts.coherence) parts.coherence->FoundBeside(inode, *probed, rounds);
   if (dentries.Finish(ticket, name, {DentryCache::State::kPresent, inode->id()})) {
     if (StillWatched(*dir, trust)) KeepAttr(parts, inode, version, *probed);
     return std::optional<InodeRef>(std::move(inode));

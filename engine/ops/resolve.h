@@ -18,6 +18,9 @@ Result<InodeRef> Resolve(Parts& parts, const InodeRef& dir, Name name, Buying bu
 // Likewise, but ENOENT for none.
 Result<InodeRef> ResolvePresent(Parts& parts, const InodeRef& dir, Name name);
 
+// Where the data of a metacopy file are.
+LowerAnchor DataOf(const Probed& found);
+
 // The inode of what a probe found, given this name.
 InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found);
 
