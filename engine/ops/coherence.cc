@@ -202,7 +202,10 @@ void Coherence::LoseName(const InodeRef& dir, Name name, const InodeRef& child) 
   if (child->RemoveName(*dir, name.bytes()) > 0) return;
   KeepOpened(parts_, child);
   child->MarkUnlinked();
-  if (child->is_dir()) ForgetBeneath(child);
+  if (child->is_dir()) {
+    ForgetBeneath(child);
+    parts_.tree.listings.Drop(*child);
+  }
   // An upper file may have other names that nobody has looked up; they would find it by its object.
   if (child->is_dir() || !child->is_upper()) parts_.tree.inodes.Disown(*child);
 }

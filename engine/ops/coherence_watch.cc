@@ -115,6 +115,7 @@ void Coherence::MakeRoom() {
   if (now - last_room_ < std::chrono::seconds(1)) return;
   last_room_ = now;
   wants_room_.store(false, std::memory_order_relaxed);
+  (void)parts_.tree.listings.ReleaseForgotten();
   std::vector<NodeId> nodes = watcher_.Nodes();
   auto dead =
       std::count_if(nodes.begin(), nodes.end(), [&](NodeId id) { return !parts_.tree.inodes.Find(id); });

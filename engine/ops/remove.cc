@@ -132,6 +132,7 @@ void LoseName(Parts& parts, const InodeRef& dir, Name name, const InodeRef& inod
   inode->MarkUnlinked();
   if (!inode->is_dir()) return;
   inode->DropListing();
+  parts.tree.listings.Drop(*inode);
   parts.tree.inodes.Disown(*inode);
   parts.dir_fds.Erase(inode->id());
 }

@@ -86,6 +86,7 @@ void KeepDirectory(Parts& parts, const InodeRef& dir, Name name, const Probed& f
   if (!before) return;
   if (!Continues(before->lowers(), found)) {
     parts.tree.inodes.Disown(*before);
+    parts.tree.listings.Drop(*before);
   } else if (found.upper) {
     // Upper got a copy by hand.
     parts.tree.inodes.Rekey(*before, ObjectIdOf(found.top));

@@ -10,7 +10,7 @@ struct World {
   DentryCache dentries;
   InodeTable inodes{dentries};
   LayerSetTable sets;
-  ListingClock clock{inodes};
+  ListingClock clock;
 
   InodeRef DirWithListing(int names) {
     InodeInit init;
@@ -40,7 +40,7 @@ TEST(ListingClock, StaysWithinItsLimit) {
   for (const InodeRef& dir : dirs) {
     if (!dir->listing()) continue;
     ++kept;
-    bytes += dir->listing()->bytes();
+    bytes += dir->listing()->bytes() + ListingClock::kPerDirectory;
   }
   EXPECT_GT(kept, 5u);
   EXPECT_LT(kept, 100u);
@@ -77,15 +77,42 @@ TEST(ListingClock, ADirectoryIsChargedOnce) {
   EXPECT_EQ(w.clock.bytes(), bytes);
 }
 
-TEST(ListingClock, DirectoriesThatAreGoneMakeRoom) {
+TEST(ListingClock, ADirectoryThatTheClientForgotIsKeptWithItsListing) {
   World w;
-  InodeRef kept = w.DirWithListing(1000);
-  w.clock.SetLimit(3 * kept->listing()->bytes());
-  for (int i = 0; i < 20; ++i) {
-    kept->NoteListingUse();
-    w.DirWithListing(1000);
-  }
-  EXPECT_TRUE(kept->listing());
+  NodeId id = w.DirWithListing(1000)->id();
+  ASSERT_TRUE(w.inodes.Find(id));
+  EXPECT_TRUE(w.inodes.Find(id)->listing());
+}
+
+TEST(ListingClock, DirectoriesThatLostTheirListingAreLetGo) {
+  World w;
+  InodeRef kept = w.DirWithListing(10);
+  for (int i = 0; i < 100; ++i) w.DirWithListing(10)->DropListing();
+  for (int i = 0; i < 40; ++i) w.clock.Charge(kept, kept->listing()->bytes());
+  EXPECT_EQ(w.clock.bytes(), kept->listing()->bytes() + ListingClock::kPerDirectory);
+  EXPECT_EQ(w.inodes.size(), 1u);
+}
+
+TEST(ListingClock, RemovedDirectoriesAreLetGo) {
+  World w;
+  NodeId id = w.DirWithListing(10)->id();
+  w.clock.Drop(*w.inodes.Find(id));
+  EXPECT_FALSE(w.inodes.Find(id));
+  InodeRef removed = w.DirWithListing(10);
+  removed->MarkUnlinked();
+  w.Read(removed, 10);
+  EXPECT_EQ(w.clock.bytes(), 0u);
+}
+
+TEST(ListingClock, ForgottenDirectoriesMayBeReleasedAtOnce) {
+  World w;
+  InodeRef known = w.DirWithListing(10);
+  w.inodes.AddLookup(*known);
+  for (int i = 0; i < 10; ++i) w.DirWithListing(10);
+  EXPECT_EQ(w.clock.ReleaseForgotten(), 10u);
+  EXPECT_EQ(w.inodes.size(), 1u);
+  EXPECT_TRUE(known->listing());
+  w.inodes.Forget(known->id(), 1);
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ struct Tree {
   DentryCache dentries;
   InodeTable inodes{dentries};
   LayerSetTable layer_sets;
-  ListingClock listings{inodes};
+  ListingClock listings;  // after inodes: holds references
   // Whether names are looked up in listings.  Constant once the mount is live.
   bool ask_listings = true;
 
