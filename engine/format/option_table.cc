@@ -200,6 +200,7 @@ constexpr OptionRule kRules[] = {
     {"threads", kValue, "write a number from 1 to 1024", DO(SetNumber(v, 1, 1024, &d.out.serve.threads))},
     {"threaded", kSwitch, "write 0 or 1", NOTE(d.threaded = IsOn(v))},
     {"merge_index", kValue, "write auto, on or off", SetMergeIndex},
+    {"index_dir", kValue, "write index_dir=DIR", DO(SetText(v, &d.out.stack.index_dir))},
     {"memory", kValue, "write bytes, or as in memory=512M", SetMemory},
     {"transport", kValue, "write auto, read or uring", SetTransport},
     {"io_uring", kValue, "write on or off", DO(OnOff(v, &d.out.stack.use_io_uring))},

@@ -45,6 +45,7 @@ struct StackConfig {
   bool use_io_uring = true;
   MergeIndex merge_index = MergeIndex::kAuto;
   uint64_t memory_bytes = uint64_t{512} << 20;  // for merged listings
+  std::string index_dir;                        // where the layers' indices are; empty: none are used
 
   bool has_upper() const { return !upperdir.empty(); }
   bool writable() const { return has_upper() && !read_only; }

@@ -9,6 +9,7 @@
 #include "engine/io/sys_handle.h"
 #include "engine/io/sys_open.h"
 #include "engine/io/sys_stat.h"
+#include "engine/layer/index_file.h"
 #include "engine/layer/object.h"
 
 namespace plyfs {
@@ -35,6 +36,10 @@ bool IsSlow(const struct statfs& fs) {
 Result<std::string> CanonicalPathOf(int fd) {
   return sys::ReadLinkAt(AT_FDCWD, ("/proc/self/fd/" + std::to_string(fd)).c_str());
 }
+
+Layer::Layer(LayerId id, std::string path) : id_(id), path_(std::move(path)) {}
+
+Layer::~Layer() = default;
 
 Result<std::unique_ptr<Layer>> Layer::Open(LayerId id, const std::string& path) {
   std::unique_ptr<Layer> layer(new Layer(id, path));

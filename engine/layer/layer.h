@@ -22,10 +22,13 @@
 
 namespace plyfs {
 
+class IndexFile;
+
 class Layer {
  public:
   // Symlinks in `path` itself are followed (M7).  ENOENT, ENOTDIR as the kernel gives them.
   static Result<std::unique_ptr<Layer>> Open(LayerId id, const std::string& path);
+  ~Layer();
 
   LayerId id() const { return id_; }
   const std::string& path() const { return path_; }  // for messages only
@@ -40,6 +43,10 @@ class Layer {
   // How quickly the filesystem answers, shared by its layers; set by LayerStack.
   FsPace* pace() const { return pace_; }
   uint32_t name_max() const { return name_max_; }
+  // What is known of the layer from a file made earlier; null: nothing.  Set by LayerStack.
+  IndexFile* index() const { return index_.get(); }
+  // The same where it may be believed without asking the layer (lower=frozen).
+  IndexFile* trusted_index() const { return index_is_trusted_ ? index_.get() : nullptr; }
 
   // O_PATH descriptor of the root; lives as long as the layer.
   int root() const { return root_.load(std::memory_order_acquire); }
@@ -54,7 +61,7 @@ class Layer {
 
  private:
   friend class LayerStack;
-  Layer(LayerId id, std::string path) : id_(id), path_(std::move(path)) {}
+  Layer(LayerId id, std::string path);
   Status UncoverSubmounts() const;
 
   const LayerId id_;
@@ -66,6 +73,8 @@ class Layer {
   FsPace* pace_ = nullptr;
   uint32_t name_max_ = 255;
   UniqueFd opened_;
+  std::unique_ptr<IndexFile> index_;
+  bool index_is_trusted_ = false;
   mutable std::atomic<int> root_{-1};
 
   mutable Mutex clone_mu_;

@@ -11,6 +11,8 @@
 #include "engine/io/batch.h"
 #include "engine/io/sys_open.h"
 #include "engine/io/sys_stat.h"
+#include "engine/layer/index_file.h"
+#include "engine/layer/indexed.h"
 #include "engine/layer/object.h"
 
 namespace plyfs {
@@ -51,6 +53,24 @@ ProbeOutcome OutcomeOf(Result<UniqueFd> opened) {
   outcome.error = st.error();
   if (st.ok()) outcome.st = *st;
   return outcome;
+}
+
+// What the layer's index has at the name, where that may be believed; nothing: ask the layer.
+std::optional<IndexFile::Answer> AskIndex(const Layer& layer, std::string_view dir, std::string_view name) {
+  IndexFile* index = layer.trusted_index();
+  if (!index) return std::nullopt;
+  IndexFile::Answer answer = index->Ask(dir, name);
+  return answer.known ? std::optional<IndexFile::Answer>(std::move(answer)) : std::nullopt;
+}
+
+Examined ExamineIndexed(const ProbeContext& context, const MergeFold& fold, const Layer& layer,
+                        const IndexFile::Answer& answer) {
+  Examined e;
+  if (!answer.held) return e;
+  e.st = StatOf(answer.held->entry, layer.device());
+  e.finding.found = FoundOf(e.st);
+  ReadRecords(answer.held->entry, context.records.names(), fold.Wanted(e.finding.found), &e.finding);
+  return e;
 }
 
 class Prober {
@@ -115,7 +135,11 @@ class Prober {
   Result<size_t> AskMembers(const std::vector<LowerMember>& members, size_t first) {
     // Not absolute, so the whole path is one name.
     const std::string component(fold_.path());
-    if (first + 1 == members.size()) {
+    PLY_TRY(size_t answered, AskIndices(members, first, component));
+    if (answered > first) return answered;
+    size_t end = first + 1;
+    while (end < members.size() && !LayerOf(members[end]).trusted_index()) ++end;
+    if (first + 1 == end) {
       AskedLayer::Note(members[first].layer);
       LowerPath path = members[first].path.Child(component);
       ProbeOutcome outcome = OutcomeOf(context_.stack.lower(members[first].layer).OpenAt(path, O_PATH));
@@ -125,8 +149,8 @@ class Prober {
     std::vector<LowerPath> paths;
     std::deque<std::string> texts;  // addresses must last
     std::vector<Probe> probes;
-    probes.reserve(members.size() - first);
-    for (size_t i = first; i < members.size(); ++i) {
+    probes.reserve(end - first);
+    for (size_t i = first; i < end; ++i) {
       if (paths.empty() || !(members[i].path == members[i - 1].path)) {
         paths.push_back(members[i].path.Child(component));
         texts.push_back(paths.back().ToString());
@@ -139,7 +163,7 @@ class Prober {
     ProbeOutcome outcome{};
     size_t i = first;
     while (!fold_.done() && !fold_.absolute() && fold_.path() == component) {
-      if (i < members.size()) AskedLayer::Note(members[i].layer);
+      if (i < end) AskedLayer::Note(members[i].layer);
       if (!batch.Next(&outcome)) break;
       const LowerPath& path = paths[outcome.index];
       PLY_CHECK(TakeMember(members[i], path, std::move(outcome)));
@@ -149,27 +173,62 @@ class Prober {
     return i;
   }
 
-  Status TakeMember(const LowerMember& member, const LowerPath& path, ProbeOutcome outcome) {
+  const Layer& LayerOf(const LowerMember& member) const { return context_.stack.lower(member.layer); }
+
+  // Likewise, of the layers' indices, as far as they know.
+  Result<size_t> AskIndices(const std::vector<LowerMember>& members, size_t first,
+                            const std::string& component) {
+    size_t i = first;
+    std::string dir;
+    LowerPath path;
+    for (; i < members.size() && !fold_.done() && !fold_.absolute() && fold_.path() == component; ++i) {
+      if (!LayerOf(members[i]).trusted_index()) break;
+      if (i == first || !(members[i].path == members[i - 1].path)) {
+        dir = members[i].path.ToString();
+        path = members[i].path.Child(component);
+      }
+      std::optional<IndexFile::Answer> answer = AskIndex(LayerOf(members[i]), dir, component);
+      if (!answer) break;
+      BeginMember(members[i]);
+      PLY_CHECK(fold_.BeginLayer(members[i].layer, members[i].layer == lowers_.lowest));
+      PLY_CHECK(Take(members[i].layer, path, ExamineIndexed(context_, fold_, LayerOf(members[i]), *answer)));
+    }
+    return i;
+  }
+
+  void BeginMember(const LowerMember& member) {
     next_ = member.layer + 1;
     ++out_.asked;
+  }
+
+  Status Take(LayerId layer, const LowerPath& path, const Examined& e) {
+    PLY_TRY(FoldStep step, fold_.Add(e.finding));
+    Keep(step.role, layer, path, e.st);
+    out_.xwhiteouts |= e.finding.opaque == Opaque::kHasXwhiteouts;
+    return OkStatus();
+  }
+
+  Status TakeMember(const LowerMember& member, const LowerPath& path, ProbeOutcome outcome) {
+    BeginMember(member);
     PLY_CHECK(fold_.BeginLayer(member.layer, member.layer == lowers_.lowest));
     // Something is mounted on the name: the layer knows how to look beneath (M10).
     if (outcome.error == EXDEV) outcome = OutcomeOf(context_.stack.lower(member.layer).OpenAt(path, O_PATH));
     PLY_TRY(Examined e, Examine(context_, fold_, std::move(outcome)));
-    PLY_TRY(FoldStep step, fold_.Add(e.finding));
-    Keep(step.role, member.layer, path, e.st);
-    out_.xwhiteouts |= e.finding.opaque == Opaque::kHasXwhiteouts;
-    return OkStatus();
+    return Take(member.layer, path, e);
   }
 
   Status AskFromRoot(LayerId id) {
     next_ = id + 1;
     ++out_.asked;
     PLY_CHECK(fold_.BeginLayer(id, next_ == context_.stack.lower_count()));
+    const Layer& layer = context_.stack.lower(id);
     LowerPath path;
     for (;;) {
-      path = path.Child(fold_.component());
-      PLY_TRY(Examined e, Examine(context_, fold_, OutcomeOf(context_.stack.lower(id).OpenAt(path, O_PATH))));
+      const std::string component(fold_.component());
+      std::optional<IndexFile::Answer> answer = AskIndex(layer, path.ToString(), component);
+      path = path.Child(component);
+      PLY_TRY(Examined e, answer ? Result<Examined>(ExamineIndexed(context_, fold_, layer, *answer))
+                                 : Examine(context_, fold_, OutcomeOf(layer.OpenAt(path, O_PATH))));
       PLY_TRY(FoldStep step, fold_.Add(e.finding));
       Keep(step.role, id, path, e.st);
       out_.xwhiteouts |= e.finding.opaque == Opaque::kHasXwhiteouts;
@@ -236,7 +295,13 @@ Result<Probed> ProbeName(const ProbeContext& context, int upper_dir, const Lower
 
 Result<bool> LowerPositive(const ProbeContext& context, const std::vector<LowerMember>& members, Name name) {
   for (const LowerMember& member : members) {
-    Result<UniqueFd> fd = context.stack.lower(member.layer).OpenAt(member.path.Child(name.bytes()), O_PATH);
+    const Layer& layer = context.stack.lower(member.layer);
+    if (auto answer = AskIndex(layer, member.path.ToString(), name.bytes())) {
+      if (!answer->held) continue;
+      const IndexEntryView& entry = answer->held->entry;
+      return !ScannedOf(entry, context.records.names(), /*xwhiteouts=*/true).whiteout;
+    }
+    Result<UniqueFd> fd = layer.OpenAt(member.path.Child(name.bytes()), O_PATH);
     if (IsNotHere(fd.error())) continue;
     if (!fd.ok()) return fd.status();
     PLY_TRY(struct statx st, sys::StatxFd(fd->get()));
@@ -248,6 +313,21 @@ Result<bool> LowerPositive(const ProbeContext& context, const std::vector<LowerM
     return !finding.is_whiteout();
   }
   return false;
+}
+
+std::optional<IndexFile::Held> FindIndexed(const LayerStack& stack, const LowerAnchor& anchor) {
+  if (!anchor.exists()) return std::nullopt;
+  const Layer& layer = stack.lower(anchor.layer);
+  if (!layer.trusted_index()) return std::nullopt;
+  std::optional<IndexFile::Held> held;
+  if (anchor.path.is_root()) {
+    if (auto dir = layer.trusted_index()->Find(".")) held = dir->held();
+  } else if (auto answer = AskIndex(layer, anchor.path.Parent().ToString(), anchor.path.last())) {
+    held = std::move(answer->held);
+  }
+  if (!held) return std::nullopt;
+  const bool same = ObjectIdOf(StatOf(held->entry, layer.device())) == anchor.object;
+  return same || !anchor.object.known() ? std::move(held) : std::nullopt;
 }
 
 Result<LowerAnchor> FindInDataLayers(const LayerStack& stack, const std::string& path) {

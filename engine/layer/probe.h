@@ -16,6 +16,7 @@
 #include "engine/format/anchor.h"
 #include "engine/format/merge_rule.h"
 #include "engine/io/ring.h"
+#include "engine/layer/index_file.h"
 #include "engine/layer/layer_stack.h"
 #include "engine/layer/records.h"
 
@@ -88,6 +89,9 @@ Result<Probed> ProbeName(const ProbeContext& context, int upper_dir, const Lower
 // Whether the first lower layer that holds `name` holds it positively ("lower+" of section 6;
 // fs/overlayfs/namei.c:ovl_lower_positive).
 Result<bool> LowerPositive(const ProbeContext& context, const std::vector<LowerMember>& members, Name name);
+
+// A lower object's entry in its layer's index, where that may be believed; nothing: ask the layer.
+std::optional<IndexFile::Held> FindIndexed(const LayerStack& stack, const LowerAnchor& anchor);
 
 // Where the data of a metacopy file lies in the data-only layers: the first that has a regular file at the
 // absolute path.  ENOENT: none has.

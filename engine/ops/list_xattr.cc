@@ -1,6 +1,7 @@
 #include <fcntl.h>
 
 #include "engine/io/sys_xattr.h"
+#include "engine/layer/indexed.h"
 #include "engine/ops/caller_process.h"
 #include "engine/ops/locate.h"
 #include "engine/ops/ops.h"
@@ -30,6 +31,7 @@ std::string WithoutTrusted(const std::string& names) {
 Result<std::string> ListXattr(Parts& parts, const Caller& caller, NodeId node, size_t room) {
   if (parts.config.noxattrs) return Errno(EOPNOTSUPP);
   PLY_TRY(InodeRef inode, FindNode(parts, node));
+  if (auto indexed = FindIndexed(parts, *inode); indexed && HasNoXattrs(indexed->entry)) return std::string();
   PLY_TRY(UniqueFd fd, OpenObject(parts, inode, O_PATH));
   Result<std::string> stored = sys::ListXattr(fd.get());
   if (stored.error() == EOPNOTSUPP) return std::string();

@@ -4,6 +4,9 @@
 #include <fcntl.h>
 
 #include "engine/base/bug.h"
+#include "engine/io/sys_stat.h"
+#include "engine/layer/index_file.h"
+#include "engine/layer/indexed.h"
 #include "engine/layer/object.h"
 #include "engine/layer/scan.h"
 #include "engine/ops/locate.h"
@@ -40,31 +43,68 @@ Result<XattrWhiteouts> HowToLook(Parts& parts, int copy, bool* noted) {
   return said ? XattrWhiteouts::kEverywhere : XattrWhiteouts::kNowhere;
 }
 
-// `plain`: known to hold no whiteouts but devices.
-Status AddLower(Parts& parts, const Layer& layer, const LowerPath& path, bool plain, const Reading& reading,
-                LowerIndexBuilder* builder, bool* xwhiteouts) {
-  Result<UniqueFd> fd = OpenToList(layer, path);
-  // Removed by hand since the directory was looked up: it holds nothing any more.
-  if (fd.error() == ENOENT || fd.error() == ENOTDIR) return OkStatus();
-  if (!fd.ok()) return fd.status();
-  if (reading.marking) reading.marking->Lower(fd->get(), layer);
-  XattrWhiteouts look = XattrWhiteouts::kNowhere;
-  if (!plain) {
-    PLY_TRY(look, HowToLook(parts, fd->get(), xwhiteouts));
-  }
-  Status scanned = ScanDirectory(fd->get(), parts.records, look, [&](const ScannedEntry& e) -> Status {
+// One layer's directory on its way into the index of a merged one.
+struct Adding {
+  Parts& parts;
+  const Layer& layer;
+  const Reading& reading;
+  LowerIndexBuilder* builder;
+
+  Status operator()(const ScannedEntry& e) const {
     if (e.whiteout) {
       builder->AddWhiteout(layer.id(), e.name);
     } else {
       builder->Add(layer.id(), e.name, e.type, MapIno(parts, ObjectId{layer.device(), e.ino, 0}));
     }
     return builder->size() <= reading.most_names ? OkStatus() : Status(Errno(kTooMany));
-  });
+  }
+  Status Indexed(const IndexFile::Directory& dir) const {
+    const XattrNames& names = parts.records.names();
+    const bool xwhiteouts = HasXwhiteouts(dir.itself(), names);
+    return layer.index()->Visit(
+        dir, [&](const IndexEntryView& entry) { return (*this)(ScannedOf(entry, names, xwhiteouts)); });
+  }
+};
+
+// The layer's index has the directory, and as it is now: `fd` is watched if anybody is to know.
+std::optional<IndexFile::Directory> StillIndexed(const Parts& parts, const Layer& layer,
+                                                 const LowerPath& path, int fd) {
+  if (!layer.index()) return std::nullopt;
+  std::optional<IndexFile::Directory> dir = layer.index()->Find(path.ToString());
+  if (!dir) return std::nullopt;
+  Result<struct statx> now = sys::StatxFd(fd);
+  if (!now.ok()) return std::nullopt;
+  const Attr then = dir->itself().attr(), attr = AttrOf(*now);
+  const bool same = attr.ino == then.ino && attr.mtime == then.mtime && attr.ctime == then.ctime;
+  // Records of the files in it change without a trace in the directory.
+  const bool xwhiteouts = HasXwhiteouts(dir->itself(), parts.records.names());
+  if (!same || xwhiteouts || layer.index()->Doubtful(attr.mtime)) return std::nullopt;
+  return dir;
+}
+
+// `plain`: known to hold no whiteouts but devices.
+Status AddLower(Parts& parts, const Layer& layer, const LowerPath& path, bool plain, const Reading& reading,
+                LowerIndexBuilder* builder, bool* xwhiteouts) {
+  const Adding add{parts, layer, reading, builder};
+  if (IndexFile* index = layer.trusted_index()) {
+    if (auto dir = index->Find(path.ToString())) return add.Indexed(*dir);
+  }
+  Result<UniqueFd> fd = OpenToList(layer, path);
+  // Removed by hand since the directory was looked up: it holds nothing any more.
+  if (fd.error() == ENOENT || fd.error() == ENOTDIR) return OkStatus();
+  if (!fd.ok()) return fd.status();
+  if (reading.marking) reading.marking->Lower(fd->get(), layer);
+  if (auto dir = StillIndexed(parts, layer, path, fd->get())) return add.Indexed(*dir);
+  XattrWhiteouts look = XattrWhiteouts::kNowhere;
+  if (!plain) {
+    PLY_TRY(look, HowToLook(parts, fd->get(), xwhiteouts));
+  }
+  Status scanned = ScanDirectory(fd->get(), parts.records, look, add);
   return scanned.error() == ENOENT ? OkStatus() : scanned;  // likewise, since it was opened
 }
 
-Result<std::shared_ptr<const LowerIndex>> IndexLowers(Parts& parts, const Inode& dir, const Reading& reading,
-                                                      bool* xwhiteouts) {
+Result<std::shared_ptr<const LowerIndex>> IndexLowersOnce(Parts& parts, const Inode& dir,
+                                                          const Reading& reading, bool* xwhiteouts) {
   DirLowers lowers = dir.lowers();
   if (lowers.empty()) return std::shared_ptr<const LowerIndex>();
   LowerIndexBuilder builder;
@@ -76,6 +116,15 @@ Result<std::shared_ptr<const LowerIndex>> IndexLowers(Parts& parts, const Inode&
     PLY_CHECK(AddLower(parts, layer, lowers.path(i), plain, reading, &builder, xwhiteouts));
   }
   return builder.Build(parts.tree.layer_sets);
+}
+
+Result<std::shared_ptr<const LowerIndex>> IndexLowers(Parts& parts, const Inode& dir, const Reading& reading,
+                                                      bool* xwhiteouts) {
+  for (;;) {
+    auto made = IndexLowersOnce(parts, dir, reading, xwhiteouts);
+    // A layer's index was given up amid it; at the next round the layer itself is read.
+    if (made.error() != IndexFile::kGivenUp) return made;
+  }
 }
 
 // An upper entry's own number is the tree's, unless it is a copy (which keeps its lower's) or a directory

@@ -194,6 +194,17 @@ Result<UniqueFd> OpenData(Parts& parts, const InodeRef& inode, int flags) {
   return OpenLower(parts, found, flags);
 }
 
+LowerAnchor VisibleLower(const Inode& inode) {
+  if (inode.is_upper()) return LowerAnchor();
+  if (!inode.is_dir()) return inode.lower();
+  DirLowers lowers = inode.lowers();
+  return lowers.empty() ? LowerAnchor() : LowerAnchor{lowers.layer(0), lowers.path(0), lowers.top};
+}
+
+std::optional<IndexFile::Held> FindIndexed(Parts& parts, const Inode& inode) {
+  return FindIndexed(*parts.stack, VisibleLower(inode));
+}
+
 std::vector<LowerMember> MembersOf(const Inode& dir) {
   DirLowers lowers = dir.lowers();
   std::vector<LowerMember> members;

@@ -29,6 +29,11 @@ Result<UniqueFd> OpenObject(Parts& parts, const InodeRef& inode, int flags);
 // What reads of a regular file read: the object, or the file that holds a metacopy file's data (L16, L20).
 Result<UniqueFd> OpenData(Parts& parts, const InodeRef& inode, int flags);
 
+// Where the visible object is if that is a lower one; of a directory, the topmost copy.
+LowerAnchor VisibleLower(const Inode& inode);
+// Its entry in its layer's index, where that may be believed; nothing: ask the layer.
+std::optional<IndexFile::Held> FindIndexed(Parts& parts, const Inode& inode);
+
 // A directory's lower members, as probe and scan take them.
 std::vector<LowerMember> MembersOf(const Inode& dir);
 DirLowers LowersOf(Parts& parts, std::vector<LowerMember> members);

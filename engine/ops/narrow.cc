@@ -89,6 +89,8 @@ bool IsCheap(const Inode& dir, const Listed& listed) {
 void BuyIfDue(Parts& parts, const InodeRef& dir) {
   uint64_t price = 0;
   bool always = parts.config.merge_index == MergeIndex::kOn;
+  // Where all layers have indices, reading it whole costs what asking for one name does: due at once.
+  if (parts.stack->indexed() && !dir->listing()) dir->PayRent(dir->lowers().size() * Inode::kPriceOfReading);
   if (!parts.tree.ask_listings || !dir->RentIsDue(always, &price)) return;
   // Names cost little beside the layers they are in.
   constexpr uint64_t kNamesALayer = 32, kNamesAnyway = 1024;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "engine/io/sys_stat.h"
+#include "engine/layer/indexed.h"
 #include "engine/layer/object.h"
 #include "engine/ops/locate.h"
 #include "engine/ops/orphan.h"
@@ -28,6 +29,9 @@ Result<struct statx> StatUpper(Parts& parts, const InodeRef& inode) {
 
 Result<struct statx> StatVisible(Parts& parts, const InodeRef& inode) {
   if (inode->is_upper()) return StatUpper(parts, inode);
+  if (auto indexed = FindIndexed(parts, *inode)) {
+    return StatOf(indexed->entry, parts.stack->lower(VisibleLower(*inode).layer).device());
+  }
   PLY_TRY(UniqueFd fd, OpenObject(parts, inode, O_PATH));
   return sys::StatxFd(fd.get());
 }
@@ -54,7 +58,11 @@ Attr PresentAttr(Parts& parts, const InodeRef& inode, const struct statx& st) {
     attr.nlink -= std::min(attr.nlink, keeper->extra_links());
   }
   if (inode->unlinked() && !inode->is_upper()) attr.nlink = 0;
-  if (inode->data().exists()) {
+  if (const LowerAnchor anchor = inode->data(); anchor.exists()) {
+    if (auto indexed = FindIndexed(*parts.stack, anchor); indexed && anchor.object.known()) {
+      attr.blocks = indexed->entry.attr().blocks;
+      return attr;
+    }
     if (Result<UniqueFd> data = OpenData(parts, inode, O_PATH); data.ok()) {
       if (Result<struct statx> data_st = sys::StatxFd(data->get()); data_st.ok()) {
         attr.blocks = data_st->stx_blocks;

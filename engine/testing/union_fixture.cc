@@ -1,6 +1,7 @@
 #include "engine/testing/union_fixture.h"
 
 #include <fcntl.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -10,6 +11,8 @@
 #include <fstream>
 
 #include "engine/io/privilege_for_test.h"
+#include "engine/layer/index_file.h"
+#include "engine/layer/index_writer.h"
 
 namespace plyfs {
 namespace {
@@ -161,6 +164,22 @@ void UseIndexOfThisRun(StackConfig* config) {
   if (mode == "tiny") config->memory_bytes = 2000;
 }
 
+// Likewise with the lowers' contents taken from indices.
+void UseLayerIndicesOfThisRun(const std::string& folder, StackConfig* config) {
+  if (!::getenv("PLYFS_TEST_LAYER_INDICES")) return;
+  // After an operation of somebody else's this thread makes files in his name, and such are refused.
+  if (static_cast<uid_t>(::setfsuid(static_cast<uid_t>(-1))) != ::geteuid()) return;
+  fs::create_directory(folder);
+  ASSERT_EQ(::chmod(folder.c_str(), 0755), 0);  // the engine runs without a umask
+  std::string why;
+  Result<UniqueFd> fd = OpenIndexFolder(folder, &why);
+  ASSERT_TRUE(fd.ok()) << why;
+  for (const std::string& lower : config->lowerdirs) {
+    ASSERT_TRUE(WriteLayerIndex(lower, fd->get(), [](const IndexProgress&) {}, &why).ok()) << why;
+  }
+  config->index_dir = folder;
+}
+
 }  // namespace
 
 void UnionFixture::Mount(const Config& configure) {
@@ -172,6 +191,7 @@ void UnionFixture::Mount(const Config& configure) {
   config.lower = LowerMode::kFrozen;
   UseIndexOfThisRun(&config);
   if (configure) configure(&config);
+  UseLayerIndicesOfThisRun(At("indices"), &config);
   std::string line;
   auto opened = UnionFs::Open(config, &line);
   ASSERT_TRUE(opened.ok()) << line;

@@ -232,9 +232,6 @@ void Inode::DropListing() {
 
 namespace {
 
-// To read a directory in one layer costs as much as asking it for about four names; but who has asked for
-// two mostly goes on.
-constexpr uint64_t kPriceOfReading = 2;
 // Where so few layers hold the directory, asking is cheap for ever.
 constexpr size_t kFewLayers = 3;
 constexpr unsigned kPriceStep = 2;

@@ -150,6 +150,9 @@ class Inode {
   // by one, in layers asked.  Once it reaches the price of reading the directory whole, RentIsDue tells one
   // caller so, and the account starts anew.
   void PayRent(uint64_t layers_asked);
+  // A layer.  To read a directory in one costs as much as asking it for about four names; but who has asked
+  // for two mostly goes on.
+  static constexpr uint64_t kPriceOfReading = 2;
   // `whatever_it_costs`: as soon as there is no listing.
   bool RentIsDue(bool whatever_it_costs, uint64_t* price);
   // It was too dear at that price.

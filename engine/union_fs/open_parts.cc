@@ -53,11 +53,17 @@ bool AnyLayerSlow(const LayerStack& stack) {
   return stack.upper() && stack.upper()->slow();
 }
 
+// What has been read of layers' indices is no more than a quarter of the memory for what is known.
+uint64_t IndexMemoryOf(const StackConfig& config) {
+  return config.index_dir.empty() ? 0 : config.memory_bytes / 4;
+}
+
 // Descriptors that are kept open may not use up the process's limit, of which each layer takes one: what is
 // not kept is opened again when it is needed.
 void ShareOutDescriptors(Parts& parts) {
   uint64_t limit = sys::DescriptorLimit();
   uint64_t layers = static_cast<uint64_t>(parts.stack->lower_count() + parts.stack->data_count());
+  if (!parts.config.index_dir.empty()) layers += static_cast<uint64_t>(parts.stack->lower_count());
   uint64_t others = layers + std::min<uint64_t>(512, limit / 4);  // of requests under way, watches, rings
   uint64_t kept = limit > others ? limit - others : 0;
   constexpr uint64_t kDirs = 2048, kFiles = 8192, kPins = 4096, kAll = kDirs + kFiles + kPins;
@@ -107,6 +113,7 @@ Result<std::unique_ptr<Parts>> ClaimParts(const StackConfig& config, std::string
   if (config.writable()) {
     PLY_TRY(parts->work, WorkDir::Claim(*parts->stack->upper(), config, error_line));
   }
+  PLY_CHECK(parts->stack->TakeIndices(config, sys::DescriptorLimit() / 3, IndexMemoryOf(config), error_line));
   ShareOutDescriptors(*parts);
   // What a server or another daemon answers depends on who asks: reads there must not go out as the last
   // caller.
@@ -117,7 +124,7 @@ Result<std::unique_ptr<Parts>> ClaimParts(const StackConfig& config, std::string
                                             AllNumbersFitIn32Bits(*parts->stack));
   if (config.use_io_uring) parts->rings = std::make_unique<RingPool>();
   if (config.lower == LowerMode::kFrozen) parts->tree.inodes.AssumeWatched();
-  parts->tree.listings.SetLimit(config.memory_bytes);
+  parts->tree.listings.SetLimit(config.memory_bytes - IndexMemoryOf(config));
   parts->tree.ask_listings = config.merge_index != MergeIndex::kOff;
   PLY_CHECK(PlantRoot(*parts));
   if (config.lower == LowerMode::kWatch) {

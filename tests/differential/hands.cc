@@ -86,9 +86,10 @@ class HandsRun {
 };
 
 Maybe HandsRun::MountLive() {
-  test::MountPlan mount{dirs_.lowers, dirs_.upper, dirs_.work, "", dirs_.mount};
+  test::MountPlan mount{dirs_.lowers, dirs_.upper, dirs_.work, "", dirs_.mount, ""};
   mount.options = std::string("lower=watch,redirect_dir=") + (plan_.run.redirect ? "on" : "off");
   if (!plan_.run.against.options.empty()) mount.options += "," + plan_.run.against.options;
+  mount.plyctl = plan_.run.against.plyctl;
   std::string error;
   live_ = test::LiveMount::Program(plan_.run.against.program, mount, dirs_.base + "/log", &error,
                                    plan_.run.against.environment);

@@ -25,7 +25,7 @@ class Check {
       : dirs_(dirs), against_(against), log_path_(std::move(log_path)), masks_(masks) {}
 
   Maybe One(const Way& way) {
-    test::MountPlan plan{dirs_.lowers, "", "", way.options, dirs_.mount};
+    test::MountPlan plan{dirs_.lowers, "", "", way.options, dirs_.mount, ""};
     plan.lowers.insert(plan.lowers.begin(), dirs_.upper);
     if (way.data_only) {
       plan.options += ",datadir+=" + plan.lowers.back();
@@ -45,6 +45,9 @@ class Check {
   std::string See(test::MountPlan plan, bool kernel, Snapshot* tree) {
     std::string error;
     if (kernel) plan.options += ",index=off,xino=off";
+    plan.plyctl = against_.plyctl;
+    // Only then is everything taken from the indices.
+    if (!kernel && !plan.plyctl.empty()) plan.options += ",lower=frozen";
     auto mount =
         kernel ? test::LiveMount::Kernel(plan, &error)
                : test::LiveMount::Program(against_.program, plan, log_path_, &error, against_.environment);

@@ -28,6 +28,7 @@ struct Arguments {
   std::string redirect = "both", against, dir, fs = "ext4", replay, out = "/tmp", fault, plant, errnos;
   time_t seconds = 0;
   uint64_t least = 0, errno_least = 0;
+  bool indices = false;
   bool all = false, shrink = true, list_plants = false, hands = false;
   int patience_ms = 1000;
 };
@@ -41,6 +42,7 @@ constexpr char kHelp[] =
     "  --redirect MODE  on, off or both (both)\n"
     "  --against PROG   the program under test, or 'kernel' (PLYFS_BIN, else the one built here)\n"
     "  --extra OPTS     more mount options for it\n"
+    "  --indices        make the layers' indices with the plyctl beside it, and mount with them\n"
     "  --dir DIR        work there instead of on a private filesystem\n"
     "  --fs TYPE        of the private filesystem: ext4, xfs, btrfs, tmpfs (ext4)\n"
     "  --time SECONDS   begin no run after that\n"
@@ -88,6 +90,7 @@ bool Parse(int argc, char** argv, Arguments* args) {
     kRedirect,
     kAgainst,
     kExtra,
+    kIndices,
     kDir,
     kFs,
     kTime,
@@ -114,6 +117,7 @@ bool Parse(int argc, char** argv, Arguments* args) {
                             {"redirect", 1, nullptr, kRedirect},
                             {"against", 1, nullptr, kAgainst},
                             {"extra", 1, nullptr, kExtra},
+                            {"indices", 0, nullptr, kIndices},
                             {"dir", 1, nullptr, kDir},
                             {"fs", 1, nullptr, kFs},
                             {"time", 1, nullptr, kTime},
@@ -156,6 +160,9 @@ bool Parse(int argc, char** argv, Arguments* args) {
         break;
       case kExtra:
         args->plan.against.options = optarg;
+        break;
+      case kIndices:
+        args->indices = true;
         break;
       case kDir:
         args->dir = optarg;
@@ -215,6 +222,9 @@ bool Parse(int argc, char** argv, Arguments* args) {
   const bool mode_fine = args->redirect == "on" || args->redirect == "off" || args->redirect == "both";
   if (optind != argc || !mode_fine || args->plan.world.lowers < 1) return false;
   if (args->against != "kernel") args->plan.against.program = args->against;
+  if (args->indices) {
+    args->plan.against.plyctl = args->against.substr(0, args->against.rfind('/') + 1) + "plyctl";
+  }
   if (!args->fault.empty()) args->plan.against.environment.push_back("PLYFS_FAULT=" + args->fault);
   return true;
 }

@@ -23,7 +23,7 @@ std::string Mounter::KernelOptions() const {
 }
 
 test::MountPlan Mounter::Plan(const Dirs& dirs, const std::string& options) const {
-  return {dirs.lowers, dirs.upper, dirs.work, options, dirs.mount};
+  return {dirs.lowers, dirs.upper, dirs.work, options, dirs.mount, ""};
 }
 
 std::string Mounter::Mount() {
@@ -44,8 +44,9 @@ std::string Mounter::Mount() {
       environment.push_back("PLYFS_PLANT=" + against_.plant + ":" + salt);
     }
     ++mounts_;
-    ply_ =
-        test::LiveMount::Program(against_.program, Plan(PlyDirs(), options), log_path_, &error, environment);
+    test::MountPlan plan = Plan(PlyDirs(), options);
+    plan.plyctl = against_.plyctl;
+    ply_ = test::LiveMount::Program(against_.program, plan, log_path_, &error, environment);
   }
   return ply_ == nullptr ? "plyfs: " + error : "";
 }

@@ -21,6 +21,7 @@ namespace plyfs::diff {
 struct Against {
   std::string program;  // empty: the kernel itself (the self-test of this program)
   std::string options;  // more mount options for it
+  std::string plyctl;   // not empty: mounted with the lowers' indices, which it makes
   std::vector<std::string> environment;
   // Of engine/base/planted.h, awake in it; which calls it spoils follows from the salt and the count of
   // mounts.

@@ -75,6 +75,26 @@ std::string Describe(const std::string& what, int error) {
   return what + ": " + strerror(error);
 }
 
+// Makes the indices of the plan's lowers.  Empty, or what failed.
+std::string MakeIndices(const MountPlan& plan, const std::string& folder, const std::string& log_path) {
+  std::vector<std::string> words{plan.plyctl, "index", "--index-dir", folder};
+  words.insert(words.end(), plan.lowers.begin(), plan.lowers.end());
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  posix_spawn_file_actions_addopen(&files, STDERR_FILENO, log_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC,
+                                   0644);
+  pid_t pid = 0;
+  int error = posix_spawn(&pid, plan.plyctl.c_str(), &files, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&files);
+  int status = 0;
+  if (error != 0) return Describe(plan.plyctl, error);
+  if (waitpid(pid, &status, 0) == pid && status == 0) return "";
+  return "plyctl: " + Read(log_path);
+}
+
 // The kernel's own words about a refused option, if it left any.
 std::string ContextMessage(int fs) {
   char line[512];
@@ -173,13 +193,24 @@ std::unique_ptr<LiveMount> LiveMount::Program(const std::string& program, const 
     *error = Describe(plan.mountpoint, errno);
     return nullptr;
   }
-  pid_t pid = Spawn(program, OptionString(plan, log_path), plan.mountpoint, log_path, environment);
+  std::string options = OptionString(plan, log_path);
+  if (!plan.plyctl.empty()) {
+    *error = MakeIndices(plan, log_path + ".indices", log_path);
+    if (!error->empty()) return nullptr;
+    options += ",index_dir=" + Escape(log_path + ".indices", false);
+  }
+  pid_t pid = Spawn(program, options, plan.mountpoint, log_path, environment);
   if (pid < 0) {
     *error = Describe(program, errno);
     return nullptr;
   }
   std::unique_ptr<LiveMount> live(new LiveMount(plan.mountpoint, pid, log_path));
   if (!live->WaitUntilLive(covered.st_dev, error)) return nullptr;
+  // One that was not taken would leave what is tested untested.
+  if (!plan.plyctl.empty() && Read(log_path).find("index_dir") != std::string::npos) {
+    *error = Read(log_path);
+    return nullptr;
+  }
   return live;
 }
 

@@ -20,6 +20,8 @@ struct MountPlan {
   std::string work;
   std::string options;  // more mount options, comma-separated: "redirect_dir=on,index=off"
   std::string mountpoint;
+  // Not empty: the plyctl that makes the lowers' indices first, for Program to mount with (index_dir=).
+  std::string plyctl;
 };
 
 class LiveMount {

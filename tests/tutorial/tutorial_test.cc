@@ -202,7 +202,7 @@ TEST_F(TutorialTest, AllWritesGoToTheUpper) {
 TEST_F(TutorialTest, AsManyLayersAsTheKernelTakes) {
   for (size_t layers : {499, 500}) {
     std::string base = dir() + "/" + std::to_string(layers);
-    MountPlan plan{{}, base + "/u", base + "/w", "", base + "/m"};
+    MountPlan plan{{}, base + "/u", base + "/w", "", base + "/m", ""};
     for (size_t i = 0; i < layers; ++i) plan.lowers.push_back(base + "/" + std::to_string(i));
     for (const std::string& lower : plan.lowers) ASSERT_EQ(MakeDirs(lower), 0);
     for (const std::string& path : {plan.upper, plan.work, plan.mountpoint}) ASSERT_EQ(MakeDir(path), 0);

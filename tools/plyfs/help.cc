@@ -30,6 +30,7 @@ How layers are read and written (as kernel overlayfs)
   xino=off|auto|on    (numbers are always stable)                  index=off  nfs_export=off  verity=off
   fsync=auto|strict|volatile|0|1, volatile, sync=0|1               what fsync and copy-up wait for
   lower=watch|frozen  frozen: lower directories never change while mounted
+  index_dir=DIR       take layers' contents from the indices that `plyctl index` made there
 
 Owners and attributes
   uidmapping=DISK:SEEN:LEN[:...]  gidmapping=...                   squash_to_root  squash_to_uid=N  squash_to_gid=N

@@ -89,6 +89,7 @@ Status PlaceLayers(ParsedOptions& options, Personality personality, std::string*
   for (std::string& path : stack.lowerdirs) PLY_CHECK(absolute.Make("lowerdir", path, error_line));
   for (std::string& path : stack.datadirs) PLY_CHECK(absolute.Make("datadir+", path, error_line));
   PLY_CHECK(absolute.Make("upperdir", stack.upperdir, error_line));
+  PLY_CHECK(absolute.Make("index_dir", stack.index_dir, error_line));
   return absolute.Make("workdir", stack.workdir, error_line);
 }
 

@@ -1,0 +1,49 @@
+// plyctl: works on layers offline (`index`).  Reads the command line and calls the command.
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "engine/format/option_text.h"
+#include "tools/plyctl/index_command.h"
+
+namespace plyfs::tool {
+namespace {
+
+constexpr char kHelp[] = R"(Usage: plyctl index [--index-dir DIR] LAYER...
+       plyctl --help | --version
+
+index   reads each layer (a directory that plyfs mounts as a lower one) and writes what it holds into one file in
+        DIR, for mounts with the option index_dir=DIR.  A layer is indexed once, however many mounts stack it;
+        index it again after it was changed.  The files are never taken from a directory, and a file never
+        used, that others may write to.
+
+        --index-dir DIR   made if it is not there; without it $XDG_CACHE_HOME/plyfs, as root /var/cache/plyfs,
+                          else ~/.cache/plyfs
+
+Exit status: 0 done, 1 not, with one line on stderr.
+)";
+
+int Say(const std::string& text) {
+  return std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0 ? 0 : 1;
+}
+
+int Main(const std::vector<std::string>& words) {
+  const std::string command = words.empty() ? "" : words[0];
+  if (command == "--help" || command == "-h") return Say(kHelp);
+  if (command == "--version" || command == "-V") return Say("plyctl: version " PLYFS_VERSION "\n");
+  std::string line = command.empty() ? "no command; see plyctl --help"
+                                     : Shown(command) + ": no such command; see plyctl --help";
+  if (command == "index") {
+    auto index = ParseIndexCommand({words.begin() + 1, words.end()}, &line);
+    if (index) return index->help ? Say(kHelp) : RunIndexCommand(*index);
+  }
+  std::fprintf(stderr, "plyctl: %s\n", line.c_str());
+  return 1;
+}
+
+}  // namespace
+}  // namespace plyfs::tool
+
+int main(int argc, char** argv) {
+  return plyfs::tool::Main(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
+}
