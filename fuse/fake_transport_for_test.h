@@ -65,7 +65,7 @@ class FakeTransport : public Transport {
   }
 
  private:
-  Mutex mu_;
+  Mutex mu_{LockRank::kTests};
   CondVar changed_;
   std::deque<std::string> requests_ ABSL_GUARDED_BY(mu_);
   std::vector<SentReply> sent_ ABSL_GUARDED_BY(mu_);

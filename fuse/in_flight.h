@@ -80,7 +80,7 @@ class InFlight {
   static bool View(RequestSlot& slot, RequestView* view);
 
   Transport& transport_;
-  Mutex mu_;
+  Mutex mu_{LockRank::kInFlight};
   std::deque<RequestSlot> slots_ ABSL_GUARDED_BY(mu_);  // addresses are for good
   std::vector<RequestSlot*> free_ ABSL_GUARDED_BY(mu_);
 };

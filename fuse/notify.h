@@ -58,7 +58,7 @@ class Notifier : public Invalidator {
 
   Transport& transport_;
   std::atomic<bool> complained_{false};
-  Mutex mu_;
+  Mutex mu_{LockRank::kNotifier};
   CondVar work_;     // senders
   CondVar stalled_;  // the supervisor, and Stop
   bool expire_only_ ABSL_GUARDED_BY(mu_) = false;

@@ -41,7 +41,7 @@ class FakeKernel : public Transport {
   }
 
  private:
-  Mutex mu_;
+  Mutex mu_{LockRank::kTests};
   CondVar changed_;
   uint64_t blocked_node_ ABSL_GUARDED_BY(mu_) = 0;
   size_t entered_ ABSL_GUARDED_BY(mu_) = 0;

@@ -67,7 +67,7 @@ class ReaderPool {
   std::atomic<int64_t> last_short_ms_{0};  // when last nobody was idle
   std::atomic<uint64_t> started_{0};
   std::atomic<bool> complained_{false};
-  Mutex mu_;
+  Mutex mu_{LockRank::kReaders};
   CondVar changed_;
   bool over_ ABSL_GUARDED_BY(mu_) = false;
 };

@@ -43,7 +43,7 @@ TEST(ReaderPool, BlockedRequestsDoNotKeepOthersWaiting) {
   constexpr int kRequests = 8;
   FakeTransport transport;
   InFlight in_flight(transport);
-  Mutex mu;
+  Mutex mu{LockRank::kTests};
   CondVar changed;
   int inside = 0;
   ReaderPool* self = nullptr;
@@ -71,7 +71,7 @@ TEST(ReaderPool, BlockedRequestsDoNotKeepOthersWaiting) {
 TEST(ReaderPool, NoMoreReadersThanAllowed) {
   FakeTransport transport;
   InFlight in_flight(transport);
-  Mutex mu;
+  Mutex mu{LockRank::kTests};
   CondVar changed;
   int served = 0;
   ReaderPool* self = nullptr;

@@ -41,7 +41,7 @@ class SlowWatch {
   InFlight& in_flight_;
   const Locate locate_;
   std::atomic<bool> awake_{false};
-  Mutex mu_;
+  Mutex mu_{LockRank::kSlowWatch};
   CondVar changed_;
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_;

@@ -1,4 +1,4 @@
-// TinyMutex: a lock of four bytes, for objects of which there are millions (inodes).
+// TinyMutex: a lock of four bytes, for objects of which there are millions: inodes, whose rank all have.
 //
 // For sections of some dozen instructions; a waiter sleeps on the word itself (futex).  Not recursive.
 #ifndef PLYFS_ENGINE_BASE_TINY_MUTEX_H_
@@ -8,12 +8,14 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
+#include "engine/base/lock_order.h"
 
 namespace plyfs {
 
 class ABSL_LOCKABLE TinyMutex {
  public:
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    lock_order::Take(LockRank::kInode);
     uint32_t free = kFree;
     if (word_.compare_exchange_strong(free, kHeld, std::memory_order_acquire)) return;
     while (word_.exchange(kContended, std::memory_order_acquire) != kFree) {
@@ -21,6 +23,7 @@ class ABSL_LOCKABLE TinyMutex {
     }
   }
   void Unlock() ABSL_UNLOCK_FUNCTION() {
+    lock_order::Give(LockRank::kInode);
     if (word_.exchange(kFree, std::memory_order_release) == kContended) word_.notify_one();
   }
 

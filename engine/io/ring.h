@@ -114,7 +114,7 @@ class RingPool {
   // Where a ring with nothing in flight goes.
   void Retire(std::unique_ptr<Ring> ring) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  Mutex mu_;
+  Mutex mu_{LockRank::kRings};
   bool forbidden_ ABSL_GUARDED_BY(mu_);
   size_t rings_ ABSL_GUARDED_BY(mu_) = 0;
   std::vector<std::unique_ptr<Ring>> idle_ ABSL_GUARDED_BY(mu_);

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "engine/base/lock_order.h"
 #include "engine/base/result.h"
 #include "engine/io/fault.h"
 
@@ -16,6 +17,7 @@ namespace plyfs::sys {
 
 template <typename F>
 auto Call(Op op, F call) -> Result<decltype(call())> {
+  lock_order::ExpectNone("a system call");
   if (int injected = FaultAt(op); injected != 0) return Errno(injected);
   for (;;) {
     auto result = call();

@@ -43,7 +43,7 @@ class FdCache {
     bool used;
   };
   struct Shard {
-    Mutex mu;
+    Mutex mu{LockRank::kFdCache};
     absl::flat_hash_map<uint64_t, Entry> map ABSL_GUARDED_BY(mu);
   };
   Shard& ShardOf(uint64_t key) { return shards_[key % kShards]; }

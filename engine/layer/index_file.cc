@@ -94,7 +94,7 @@ std::unique_ptr<IndexFile> IndexFile::Open(int folder, const Layer& layer, const
 
 IndexFile::IndexFile(UniqueFd fd, IndexHeader header, std::string layer, IndexMemory* memory)
     : fd_(std::move(fd)), header_(std::move(header)), layer_(std::move(layer)), memory_(memory) {
-  TinyLock lock(mu_);
+  MutexLock lock(mu_);
   blocks_.resize(header_.blocks);
   pages_.resize(header_.pages);
 }
@@ -119,7 +119,7 @@ Result<std::string> IndexFile::ReadExactly(uint64_t at, size_t size) const {
 
 std::shared_ptr<const IndexFile::Page> IndexFile::LoadPage(uint32_t number) {
   {
-    TinyLock lock(mu_);
+    MutexLock lock(mu_);
     if (const auto& page = pages_[number]) {
       page->NoteUse();
       return page;
@@ -131,7 +131,7 @@ std::shared_ptr<const IndexFile::Page> IndexFile::LoadPage(uint32_t number) {
   const size_t size = parsed->bytes();
   auto page = std::make_shared<const Page>(*std::move(parsed));
   {
-    TinyLock lock(mu_);
+    MutexLock lock(mu_);
     if (pages_[number]) return pages_[number];
     pages_[number] = page;
   }
@@ -141,7 +141,7 @@ std::shared_ptr<const IndexFile::Page> IndexFile::LoadPage(uint32_t number) {
 
 std::shared_ptr<const IndexFile::Block> IndexFile::LoadBlock(uint32_t number) {
   {
-    TinyLock lock(mu_);
+    MutexLock lock(mu_);
     if (const auto& block = blocks_[number]) {
       block->NoteUse();
       return block;
@@ -153,7 +153,7 @@ std::shared_ptr<const IndexFile::Block> IndexFile::LoadBlock(uint32_t number) {
   const size_t size = parsed->bytes();
   auto block = std::make_shared<const Block>(*std::move(parsed));
   {
-    TinyLock lock(mu_);
+    MutexLock lock(mu_);
     if (blocks_[number]) return blocks_[number];
     blocks_[number] = block;
   }
@@ -165,7 +165,7 @@ bool IndexFile::DropUnused(uint32_t place) {
   // Freed after the lock.
   std::shared_ptr<const Block> block;
   std::shared_ptr<const Page> page;
-  TinyLock lock(mu_);
+  MutexLock lock(mu_);
   if (place < header_.blocks) {
     if (blocks_[place] && blocks_[place]->used.exchange(false, std::memory_order_relaxed)) return false;
     block = std::move(blocks_[place]);

@@ -17,8 +17,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/mutex.h"
 #include "engine/base/result.h"
-#include "engine/base/tiny_mutex.h"
 #include "engine/format/layer_index.h"
 #include "engine/format/layer_index_block.h"
 #include "engine/io/unique_fd.h"
@@ -106,7 +106,7 @@ class IndexFile final : private IndexShelf {
   std::vector<uint64_t> page_hashes_;  // constant once open
   std::atomic<bool> given_up_{false};
 
-  TinyMutex mu_;
+  Mutex mu_{LockRank::kIndexFile};
   std::vector<std::shared_ptr<const Block>> blocks_ ABSL_GUARDED_BY(mu_);
   std::vector<std::shared_ptr<const Page>> pages_ ABSL_GUARDED_BY(mu_);
 };

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "engine/base/mutex.h"
-#include "engine/base/tiny_mutex.h"
 
 namespace plyfs {
 
@@ -54,7 +53,7 @@ class IndexMemory {
   };
 
   const size_t limit_;
-  mutable Mutex mu_;
+  mutable Mutex mu_{LockRank::kIndexMemory};
   std::vector<Item> ring_ ABSL_GUARDED_BY(mu_);
   size_t hand_ ABSL_GUARDED_BY(mu_) = 0;
   size_t total_ ABSL_GUARDED_BY(mu_) = 0;

@@ -77,7 +77,7 @@ class Layer {
   bool index_is_trusted_ = false;
   mutable std::atomic<int> root_{-1};
 
-  mutable Mutex clone_mu_;
+  mutable Mutex clone_mu_{LockRank::kLayerClone};
   mutable UniqueFd clone_ ABSL_GUARDED_BY(clone_mu_);
 };
 

@@ -91,7 +91,7 @@ class Watcher {
   std::unique_ptr<NotifyGroup> inotify_;
   UniqueFd wake_;
 
-  mutable Mutex mu_;
+  mutable Mutex mu_{LockRank::kWatcher};
   absl::flat_hash_map<uint64_t, Nodelist> nodes_ ABSL_GUARDED_BY(mu_);
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_;  // constant after construction until Stop

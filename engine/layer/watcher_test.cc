@@ -78,7 +78,7 @@ class Recorder : public Watcher::Sink {
   }
 
  private:
-  Mutex mu_;
+  Mutex mu_{LockRank::kTests};
   CondVar changed_, released_;
   std::map<std::pair<NodeId, std::string>, uint8_t> what_ ABSL_GUARDED_BY(mu_);
   std::vector<Watcher::Event> gone_ ABSL_GUARDED_BY(mu_);

@@ -56,7 +56,7 @@ class WorkDir {
 
   UniqueFd upper_lock_, base_, work_;
   std::atomic<uint64_t> next_{0};
-  Mutex whiteout_mu_;
+  Mutex whiteout_mu_{LockRank::kWhiteout};
   std::string shared_whiteout_ ABSL_GUARDED_BY(whiteout_mu_);
 };
 

@@ -134,7 +134,7 @@ class Coherence final : private Watcher::Sink {
   std::atomic<bool> told_unwatchable_{false};
   std::chrono::steady_clock::time_point last_room_{};  // watcher's thread only
 
-  Mutex mu_;
+  Mutex mu_{LockRank::kCoherence};
   std::vector<Doubt> later_ ABSL_GUARDED_BY(mu_);
   // What redirects have led to, and the directories on the way, which are watched on its behalf.
   absl::flat_hash_map<NodeId, std::vector<LowerMember>> redirected_ ABSL_GUARDED_BY(mu_);

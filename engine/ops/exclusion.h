@@ -1,7 +1,8 @@
 // Exclusion: one at a time a key, for steps that do I/O: changes of a directory, a copy-up, a load.
 //
 // A state with waiters, not a mutex: no lock is held while the holder works.  Owned by Parts; any thread.
-// Order where several are held: copies before directories, directories by ascending nodeid (docs/locks.md).
+// Where one thread holds several, they were taken in the order of StateRank, keys of one rank in ascending
+// order (docs/locks.md); debug builds check it.
 #ifndef PLYFS_ENGINE_OPS_EXCLUSION_H_
 #define PLYFS_ENGINE_OPS_EXCLUSION_H_
 
@@ -15,8 +16,13 @@
 
 namespace plyfs {
 
+// Outermost first.
+enum class StateRank : uint8_t { kCopies, kDirectories, kListings, kLoads, kMoves };
+
 class Exclusion {
  public:
+  explicit Exclusion(StateRank rank) : rank_(rank) {}
+
   // Gives the key back when it goes.
   class Hold {
    public:
@@ -48,13 +54,14 @@ class Exclusion {
  private:
   static constexpr size_t kShards = 64;
   struct Shard {
-    Mutex mu;
+    Mutex mu{LockRank::kExclusion};
     CondVar freed;
     absl::flat_hash_set<uint64_t> held ABSL_GUARDED_BY(mu);
   };
   Shard& ShardOf(uint64_t key) { return shards_[(key ^ (key >> 17)) % kShards]; }
   void Release(uint64_t key);
 
+  const StateRank rank_;
   std::array<Shard, kShards> shards_;
 };
 

@@ -43,7 +43,7 @@ struct OpenDir {
   const InodeRef inode;
   const uint32_t flags;  // as open(2) has them
   // The snapshot being read (D4), taken when the client reads from the start.
-  Mutex mu;
+  Mutex mu{LockRank::kOpenDir};
   std::shared_ptr<MergedDir> listing ABSL_GUARDED_BY(mu);
   uint64_t view ABSL_GUARDED_BY(mu) = 0;
 };
@@ -89,7 +89,7 @@ class HandleTable {
   }
 
  private:
-  mutable Mutex mu_;
+  mutable Mutex mu_{LockRank::kHandles};
   absl::flat_hash_map<Handle, std::shared_ptr<Open>> map_ ABSL_GUARDED_BY(mu_);
   Handle next_ ABSL_GUARDED_BY(mu_) = 1;
 };

@@ -47,11 +47,11 @@ struct Parts {
   HandleTable<OpenFile> files;
   HandleTable<OpenDir> dirs;
 
-  Exclusion dir_changes;  // by nodeid of the directory
-  Exclusion copies;       // by nodeid of what is copied up
-  Exclusion loads;        // of a name, by hash of (parent, name)
-  Exclusion moves;        // of objects whose names change, by ops/name_change.h
-  Exclusion listings;     // loads of listings, by nodeid; names are loaded while one is held
+  Exclusion copies{StateRank::kCopies};            // by nodeid of what is copied up
+  Exclusion dir_changes{StateRank::kDirectories};  // by nodeid of the directory
+  Exclusion listings{StateRank::kListings};        // loads of listings, by nodeid; names are loaded within
+  Exclusion loads{StateRank::kLoads};              // of a name, by hash of (parent, name)
+  Exclusion moves{StateRank::kMoves};              // of objects whose names change, by ops/name_change.h
 
   std::unique_ptr<Coherence> coherence;  // null: lower=frozen; its thread uses all of the above
 

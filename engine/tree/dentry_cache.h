@@ -97,7 +97,7 @@ class DentryCache {
     uint64_t value = 0;  // kPresent: node; kLoading: stamp of the ticket
   };
   struct Shard {
-    Mutex mu;
+    Mutex mu{LockRank::kDentries};
     absl::flat_hash_map<Key, Entry, KeyHash, KeyEq> map ABSL_GUARDED_BY(mu);
     size_t absent ABSL_GUARDED_BY(mu) = 0;
     uint64_t next_stamp ABSL_GUARDED_BY(mu) = 1;

@@ -66,13 +66,16 @@ class InodeTable {
     uint32_t generation = 0;
   };
   using Chunk = std::array<Slot, kChunkSlots>;
+  struct SlotShard {
+    Mutex mu{LockRank::kSlots};
+  };
   struct IdentityShard {
-    Mutex mu;
+    Mutex mu{LockRank::kIdentities};
     absl::flat_hash_map<ObjectId, Inode*> map ABSL_GUARDED_BY(mu);
   };
 
   static uint32_t SlotOf(NodeId id) { return static_cast<uint32_t>(id); }
-  Mutex& SlotMutex(uint32_t slot) { return slot_mu_[slot % kShards]; }
+  Mutex& SlotMutex(uint32_t slot) { return slot_shards_[slot % kShards].mu; }
   // REQUIRES: the slot was handed out by TakeSlot.
   Slot& SlotAt(uint32_t slot) {
     return (*chunks_[slot / kChunkSlots].load(std::memory_order_acquire))[slot % kChunkSlots];
@@ -88,12 +91,12 @@ class InodeTable {
 
   DentryCache& dentries_;
   uint32_t first_watch_word_ = 0;  // constant once there is an inode
-  std::array<Mutex, kShards> slot_mu_;
+  std::array<SlotShard, kShards> slot_shards_;
   std::unique_ptr<std::atomic<Chunk*>[]> chunks_;
   std::array<IdentityShard, kShards> identities_;
   std::atomic<size_t> live_{0};
 
-  Mutex free_mu_;
+  Mutex free_mu_{LockRank::kFreeSlots};
   std::vector<uint32_t> free_ ABSL_GUARDED_BY(free_mu_);
   uint32_t next_slot_ ABSL_GUARDED_BY(free_mu_) = 1;
 };

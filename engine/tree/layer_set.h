@@ -36,7 +36,7 @@ class LayerSetTable {
   size_t size() const;
 
  private:
-  mutable Mutex mu_;
+  mutable Mutex mu_{LockRank::kLayerSets};
   absl::flat_hash_map<std::vector<LayerId>, std::weak_ptr<const LayerSet>> sets_ ABSL_GUARDED_BY(mu_);
   size_t sweep_at_ ABSL_GUARDED_BY(mu_) = 1024;
 };

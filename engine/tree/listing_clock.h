@@ -51,7 +51,7 @@ class ListingClock {
 
   size_t limit_ = ~size_t{0};  // constant once there are listings
 
-  mutable Mutex mu_;
+  mutable Mutex mu_{LockRank::kListingClock};
   std::vector<Item> ring_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<NodeId, size_t> places_ ABSL_GUARDED_BY(mu_);  // in ring_
   size_t hand_ ABSL_GUARDED_BY(mu_) = 0;

@@ -92,7 +92,7 @@ class MergedDir {
   const Cookie first_cookie_;
   bool xattr_whiteouts_ = false;
 
-  mutable SharedMutex mu_;
+  mutable SharedMutex mu_{LockRank::kMergedDir};
   std::vector<Delta> deltas_ ABSL_GUARDED_BY(mu_);                           // in cookie order
   StringMap<Cookie> current_ ABSL_GUARDED_BY(mu_);                           // live delta names
   absl::flat_hash_map<uint32_t, uint64_t> index_died_ ABSL_GUARDED_BY(mu_);  // index entry -> sequence

@@ -55,7 +55,7 @@ class Recorder : public Invalidator {
   }
 
  private:
-  Mutex mu_;
+  Mutex mu_{LockRank::kTests};
   std::set<std::pair<NodeId, std::string>> entries_ ABSL_GUARDED_BY(mu_);
   std::set<NodeId> attrs_ ABSL_GUARDED_BY(mu_), data_ ABSL_GUARDED_BY(mu_);
 };

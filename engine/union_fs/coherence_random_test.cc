@@ -151,14 +151,16 @@ class Client : public Invalidator {
     Result<Opened> file = ops::Open(parts_, Caller(), node, O_RDONLY, false);
     if (!file.ok()) return "errno " + std::to_string(file.error());
     uint64_t before = 0;
+    std::optional<std::string> kept;
     {
       MutexLock lock(mu_);
       if (!file->keep_cache) data_.erase(node);
       before = told_;
-      if (auto it = data_.find(node); it != data_.end()) {
-        ops::Release(parts_, file->handle);
-        return it->second;
-      }
+      if (auto it = data_.find(node); it != data_.end()) kept = it->second;
+    }
+    if (kept) {
+      ops::Release(parts_, file->handle);
+      return *kept;
     }
     char buffer[64];
     Result<size_t> n = ops::Read(parts_, file->handle, 0, buffer);
@@ -268,7 +270,7 @@ class Client : public Invalidator {
   }
 
   Parts& parts_;
-  Mutex mu_;
+  Mutex mu_{LockRank::kTests};
   uint64_t told_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<std::pair<NodeId, std::string>, NodeId> entries_ ABSL_GUARDED_BY(mu_);
   std::map<NodeId, uint32_t> attrs_ ABSL_GUARDED_BY(mu_);

@@ -21,7 +21,9 @@ def header(path, *includes):
     return f"// A value.\n#ifndef {guard}\n#define {guard}\n{lines}#endif  // {guard}\n"
 
 
-class LintTest(unittest.TestCase):
+class TreeTest(unittest.TestCase):
+    """A small tree of its own, and what the lint says of it."""
+
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -48,6 +50,8 @@ class LintTest(unittest.TestCase):
         self.assertIn(problem, output)
         self.assertIn(" 1 problems", output)
 
+
+class LintTest(TreeTest):
     def test_clean_tree(self):
         self.write("engine/tree/b.cc", '#include "engine/base/a.h"\n')
         self.write("tests/t.cc", '#include "engine/base/a.h"\n')
@@ -112,10 +116,90 @@ class LintTest(unittest.TestCase):
         self.expect("tools/x", "#!/bin/bash\nif\n", "tools/x:1:")
 
     def test_long_file_is_reported_not_refused(self):
-        self.write("engine/base/x.cc", "//\n" * 501)
+        self.write("engine/base/x.cc", "//\n" * 401)
         status, output = self.lint()
         self.assertEqual(status, 0, output)
-        self.assertIn("engine/base/x.cc: note: 501 lines", output)
+        self.assertIn("engine/base/x.cc: note: 401 lines", output)
+
+    def test_operations_stay_short(self):
+        for name, lines in (("first", 10), ("second", 151), ("third", 152)):
+            self.write(f"engine/ops/{name}.cc", "//\n" * lines)
+        self.write("engine/ops/no_operation.cc", "//\n")
+        self.expect("engine/ops/ops.h", header("engine/ops/ops.h") + "Status First(int);\nStatus Second();\nStatus Third();\n",
+                    "half of the operations' files have more than 150 lines")
+
+
+LOCK_ORDER = """// Ranks.
+#ifndef PLYFS_ENGINE_BASE_LOCK_ORDER_H_
+#define PLYFS_ENGINE_BASE_LOCK_ORDER_H_
+enum class LockRank : int {
+  kOuter,
+  // Leaves.
+  kInner,
+  kTests,
+};
+#endif  // PLYFS_ENGINE_BASE_LOCK_ORDER_H_
+"""
+LOCKS_PAGE = """# Locks
+## States, outermost first
+| state | member |
+| --- | --- |
+| `kCopies` | `copies` |
+## Locks, outermost first
+| rank | lock | in | guards | beneath it |
+| --- | --- | --- | --- | --- |
+| `kOuter` | `A::mu_` | `engine/tree/a.h` | x | `kInner` |
+| `kInner` | `B::mu_` | `engine/tree/b.h` | y | leaf |
+| `kTests` | - | tests only | | free |
+"""
+
+
+class LockLintTest(TreeTest):
+    def setUp(self):
+        super().setUp()
+        self.write("engine/base/lock_order.h", LOCK_ORDER)
+        self.write("engine/base/lock_order.cc", "constexpr LockRank kFirstLeaf = LockRank::kInner;\n")
+        self.write("engine/ops/exclusion.h", header("engine/ops/exclusion.h") + "enum class StateRank : int { kCopies };\n")
+        self.write("docs/locks.md", LOCKS_PAGE)
+        self.declare("a", "mutable Mutex mu_{LockRank::kOuter};")
+        self.declare("b", "Mutex mu_{LockRank::kInner};")
+
+    def declare(self, name, lock):
+        path = f"engine/tree/{name}.h"
+        self.write(path, header(path) + f"class C {{\n  {lock}\n}};\n")
+
+    def test_clean_tree(self):
+        status, output = self.lint()
+        self.assertEqual(status, 0, output)
+
+    def test_lock_that_has_no_row(self):
+        self.expect("engine/tree/c.cc", "Mutex mu{LockRank::kInner};\n", "engine/tree/c.cc:1: mu: no row of docs/locks.md")
+
+    def test_lock_without_rank(self):
+        self.expect("engine/tree/c.cc", "Mutex mu;\n", "rank (none)")
+
+    def test_row_without_lock(self):
+        self.declare("b", "int x;")
+        status, output = self.lint()
+        self.assertEqual(status, 1)
+        self.assertIn("kInner: no lock of this rank is declared", output)
+
+    def test_rows_in_another_order(self):
+        rows = LOCKS_PAGE.splitlines(True)
+        rows[-3], rows[-2] = rows[-2], rows[-3]
+        self.expect("docs/locks.md", "".join(rows), "the table of locks is not LockRank")
+
+    def test_leaf_that_is_none(self):
+        self.expect("docs/locks.md", LOCKS_PAGE.replace("leaf", "`kTests`"), "kInner: kFirstLeaf")
+
+    def test_state_that_has_no_row(self):
+        self.expect("engine/ops/parts.h", header("engine/ops/parts.h") + "struct P {\n  Exclusion moves{StateRank::kMoves};\n};\n",
+                    "moves: no row of docs/locks.md has this state")
+
+    def test_tests_have_locks_of_their_own(self):
+        self.write("tests/t_test.cc", "Mutex mu{LockRank::kTests};\n")
+        self.assertEqual(self.lint()[0], 0)
+        self.expect("engine/tree/c.cc", "Mutex mu{LockRank::kTests};\n", "no row of docs/locks.md")
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ class SignalThread {
   void CutOff(const char* why);
 
   const int failure_;
-  Mutex mu_;
+  Mutex mu_{LockRank::kSignals};
   Phase phase_ ABSL_GUARDED_BY(mu_) = Phase::kStarting;
   bool asked_ ABSL_GUARDED_BY(mu_) = false;  // a first signal has come
   bool cut_short_ ABSL_GUARDED_BY(mu_) = false;
