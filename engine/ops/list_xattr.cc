@@ -5,10 +5,14 @@
 #include "engine/ops/caller_process.h"
 #include "engine/ops/locate.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/warm.h"
 
 namespace plyfs::ops {
 
 namespace {
+
+// Longer lists are rare and not worth their room.
+constexpr size_t kMostNamesKept = 1024;
 
 // trusted.* is shown to CAP_SYS_ADMIN only (A5; fs/xattr.c: the list is not filtered by the kernel for FUSE).
 bool MaySeeTrusted(const Caller& caller) {
@@ -30,17 +34,19 @@ std::string WithoutTrusted(const std::string& names) {
 
 Result<std::string> ListXattr(Parts& parts, const Caller& caller, NodeId node, size_t room) {
   if (parts.config.noxattrs) return Errno(EOPNOTSUPP);
+  if (auto known = warm::ListXattr(parts.tree, parts.records.names(), node, room)) return *std::move(known);
   PLY_TRY(InodeRef inode, FindNode(parts, node));
   if (auto indexed = FindIndexed(parts, *inode); indexed && HasNoXattrs(indexed->entry)) return std::string();
+  CacheableRead reading(parts, inode);
   PLY_TRY(UniqueFd fd, OpenObject(parts, inode, O_PATH));
   Result<std::string> stored = sys::ListXattr(fd.get());
-  if (stored.error() == EOPNOTSUPP) return std::string();
-  // The room needed is that of all names, those that are not shown included (fs/overlayfs/xattrs.c:
-  // ovl_listxattr).
-  if (!stored.ok() || room == 0) return stored;
-  if (stored->size() > room) return Errno(ERANGE);
-  PLY_TRY(std::string shown, parts.records.names().VisibleList(*stored));
-  if (shown.find("trusted.") == shown.npos || MaySeeTrusted(caller)) return shown;
+  if (stored.error() == EOPNOTSUPP) stored = std::string();
+  if (!stored.ok()) return stored;
+  if (stored->size() <= kMostNamesKept) {
+    reading.Keep([&](uint64_t version) { inode->StoreXattrNames(version, *stored); });
+  }
+  PLY_TRY(std::string shown, warm::ShownXattrs(parts.records.names(), *std::move(stored), room));
+  if (room == 0 || shown.find("trusted.") == shown.npos || MaySeeTrusted(caller)) return shown;
   return WithoutTrusted(shown);
 }
 

@@ -38,6 +38,26 @@ std::optional<IndexFile::Held> FindIndexed(Parts& parts, const Inode& inode);
 std::vector<LowerMember> MembersOf(const Inode& dir);
 DirLowers LowersOf(Parts& parts, std::vector<LowerMember> members);
 
+// Around a reading of the object's layers whose result may be kept: only where changes made by hand would be
+// told, and nothing has changed meanwhile (U2).
+class CacheableRead {
+ public:
+  CacheableRead(Parts& parts, const InodeRef& inode)
+      : inode_(inode), watching_(WatchAround(parts, inode)), version_(inode->attr_version()) {}
+  // store(version) puts the result into the inode.
+  template <typename Store>
+  void Keep(Store store) {
+    if (!watching_.all) return;
+    store(version_);
+    if (!(inode_->AttrWatching() == watching_)) inode_->DropAttr();
+  }
+
+ private:
+  const InodeRef& inode_;
+  const Inode::Watching watching_;
+  const uint64_t version_;
+};
+
 }  // namespace plyfs
 
 #endif  // PLYFS_ENGINE_OPS_LOCATE_H_

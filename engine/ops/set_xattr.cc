@@ -32,7 +32,9 @@ Status SetXattr(Parts& parts, const Caller& caller, NodeId node, std::string_vie
   if (!kill_sgid || name != kXattrAccessAcl) return OkStatus();
   PLY_TRY(struct statx st, sys::StatxFd(fd.get()));
   if (!(st.stx_mode & S_ISGID)) return OkStatus();
-  return sys::Chmod(fd.get(), st.stx_mode & 07777 & ~S_ISGID);
+  Status cleared = sys::Chmod(fd.get(), st.stx_mode & 07777 & ~S_ISGID);
+  inode->DropAttr();
+  return cleared;
 }
 
 }  // namespace plyfs::ops

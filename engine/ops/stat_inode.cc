@@ -74,15 +74,12 @@ Attr PresentAttr(Parts& parts, const InodeRef& inode, const struct statx& st) {
 
 Result<Attr> StatInode(Parts& parts, const InodeRef& inode) {
   if (std::optional<Attr> cached = inode->CachedAttr()) return *cached;
-  Inode::Watching watching = WatchAround(parts, inode);
-  uint64_t version = inode->attr_version();
+  CacheableRead reading(parts, inode);
   Result<struct statx> st = StatVisible(parts, inode);
   if (st.error() == ESTALE) DoubtNames(parts, inode);
   if (!st.ok()) return st.status();
   Attr attr = PresentAttr(parts, inode, *st);
-  if (!watching.all) return attr;
-  inode->StoreAttr(version, attr);
-  if (!(inode->AttrWatching() == watching)) inode->DropAttr();
+  reading.Keep([&](uint64_t version) { inode->StoreAttr(version, attr); });
   return attr;
 }
 

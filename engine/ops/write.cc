@@ -20,7 +20,7 @@ Result<size_t> Write(Parts& parts, const Caller& caller, Handle handle, uint64_t
   Result<size_t> written = sys::Pwrite(access.get(), data.data(), data.size() - short_by, offset);
   if (written.ok()) *written += short_by;
   if (capability.ok()) (void)sys::FSetXattr(access.get(), "security.capability", *capability, 0);
-  access.inode().DropAttr();
+  access.inode().DropAttrOfWritten();
   return written;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/format/xattr_names.h"
 #include "engine/tree/inode_table.h"
 
 namespace plyfs {
@@ -138,6 +139,64 @@ void Inode::DropAttr() {
   TinyLock lock(mu_);
   attr_version_.fetch_add(1, std::memory_order_release);
   attr_.reset();
+  extra_.reset();
+  lacks_capability_ = false;
+}
+
+namespace {
+
+bool HasXattr(const std::string& names, std::string_view name) {
+  for (size_t at = 0; at < names.size();) {
+    std::string_view here(names.c_str() + at);
+    if (here == name) return true;
+    at += here.size() + 1;
+  }
+  return false;
+}
+
+}  // namespace
+
+void Inode::DropAttrOfWritten() {
+  TinyLock lock(mu_);
+  attr_version_.fetch_add(1, std::memory_order_release);
+  attr_.reset();
+  if (extra_ && extra_->xattr_names && HasXattr(*extra_->xattr_names, kXattrCapability)) extra_.reset();
+}
+
+Inode::Extra* Inode::ExtraOf(uint64_t version) {
+  if (attr_version_.load(std::memory_order_relaxed) != version) return nullptr;
+  if (!extra_) extra_ = std::make_unique<Extra>();
+  return extra_.get();
+}
+
+std::optional<std::string> Inode::CachedTarget() const {
+  TinyLock lock(mu_);
+  return extra_ ? extra_->target : std::nullopt;
+}
+
+void Inode::StoreTarget(uint64_t version, std::string_view target) {
+  TinyLock lock(mu_);
+  if (Extra* extra = ExtraOf(version)) extra->target = target;
+}
+
+std::optional<std::string> Inode::CachedXattrNames() const {
+  TinyLock lock(mu_);
+  return extra_ ? extra_->xattr_names : std::nullopt;
+}
+
+void Inode::StoreXattrNames(uint64_t version, std::string_view names) {
+  TinyLock lock(mu_);
+  if (Extra* extra = ExtraOf(version)) extra->xattr_names = names;
+}
+
+bool Inode::LacksCapability() const {
+  TinyLock lock(mu_);
+  return lacks_capability_;
+}
+
+void Inode::StoreLacksCapability(uint64_t version) {
+  TinyLock lock(mu_);
+  if (attr_version_.load(std::memory_order_relaxed) == version) lacks_capability_ = true;
 }
 
 std::shared_ptr<const void> Inode::keeper() const {

@@ -213,6 +213,17 @@ class Inode {
   uint64_t attr_version() const { return attr_version_.load(std::memory_order_acquire); }
   void StoreAttr(uint64_t version, const Attr& attr);
   void DropAttr();
+  // After a write: attributes are others, what else is known is not.  (A write removes a capability.)
+  void DropAttrOfWritten();
+
+  // Also known, with the attributes' version and dropped like them: where a symlink leads, the names of the
+  // object's xattrs as its layer stores them, each ended by NUL, and that it has no security.capability.
+  std::optional<std::string> CachedTarget() const;
+  void StoreTarget(uint64_t version, std::string_view target);
+  std::optional<std::string> CachedXattrNames() const;
+  void StoreXattrNames(uint64_t version, std::string_view names);
+  bool LacksCapability() const;
+  void StoreLacksCapability(uint64_t version);
 
   // What the client's pages of a regular file were read from: size and time of modification, hashed.  0:
   // unknown.
@@ -257,10 +268,16 @@ class Inode {
     uint64_t rent = 0;
     unsigned price_shift = 0;
   };
+  struct Extra {
+    std::optional<std::string> target;
+    std::optional<std::string> xattr_names;
+  };
 
   Inode(InodeTable& table, NodeId id, InodeInit init);
   ~Inode();
   ObjectId identity() const;
+  // Null: something has changed since `version`.
+  Extra* ExtraOf(uint64_t version) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SetIdentity(const ObjectId& object);
 
   // Constant after construction.
@@ -290,6 +307,8 @@ class Inode {
   std::vector<InodeName> names_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<DirPart> dir_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<Attr> attr_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<Extra> extra_ ABSL_GUARDED_BY(mu_);
+  bool lacks_capability_ ABSL_GUARDED_BY(mu_) = false;
   std::shared_ptr<const void> keeper_ ABSL_GUARDED_BY(mu_);
 
   // By what object InodeTable knows it.  Written with the identity shard's lock held as well.
