@@ -8,6 +8,9 @@ namespace plyfs::ops {
 Result<AttrReply> GetAttr(Parts& parts, NodeId node, Handle handle) {
   if (auto known = warm::GetAttr(parts.tree, node)) return *known;
   PLY_TRY(InodeRef inode, FindNode(parts, node));
+  // A directory that was merely looked up is not watched, and its attributes last the client a second (U2).
+  // Who asks again would do so for ever.
+  if (inode->is_dir() && !inode->unlinked()) (void)WatchIfWorthwhile(parts, inode);
   PLY_TRY(Attr attr, StatInode(parts, inode));
   return MakeAttrReply(parts, inode, attr);
 }
