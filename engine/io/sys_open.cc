@@ -47,10 +47,15 @@ Result<UniqueFd> Reopen(int fd, int flags) {
 }
 
 Result<UniqueFd> OpenTreeClone(int fd) {
-  return Owned(Call(Op::kOpenTree, [&] {
-    return static_cast<int>(
-        ::syscall(SYS_open_tree, fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH));
-  }));
+  PLY_TRY(UniqueFd clone, Owned(Call(Op::kOpenTree, [&] {
+            return static_cast<int>(
+                ::syscall(SYS_open_tree, fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH));
+          })));
+  // Or what is mounted later inside a shared mount would be in the clone too.
+  struct mount_attr attr = {};
+  attr.propagation = MS_PRIVATE;
+  (void)::syscall(SYS_mount_setattr, clone.get(), "", AT_EMPTY_PATH, &attr, sizeof attr);
+  return clone;
 }
 
 Result<UniqueFd> Dup(int fd) {

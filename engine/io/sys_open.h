@@ -31,8 +31,9 @@ Result<UniqueFd> OpenBeneath(int dirfd, const char* path, int flags, mode_t mode
 // ELOOP.  Opening a FIFO or a device has the effects that it always has: the caller knows the type.
 Result<UniqueFd> Reopen(int fd, int flags);
 
-// A detached, non-recursive clone of the mount that `fd` lies on, rooted at `fd`: sees what submounts cover.
-// EPERM without CAP_SYS_ADMIN over the mount namespace.
+// A detached, non-recursive clone of the mount that `fd` lies on, rooted at `fd`: sees what submounts cover,
+// and is private wherever mount_setattr(2) is to be had. EPERM without CAP_SYS_ADMIN over the mount
+// namespace.
 Result<UniqueFd> OpenTreeClone(int fd);
 
 // dup(2), close-on-exec.

@@ -81,6 +81,23 @@ TEST_P(OpenTest, SubmountIsExdevAndACloneSeesWhatItCovers) {
   EXPECT_EQ(::umount2(point.c_str(), MNT_DETACH), 0);
 }
 
+TEST_P(OpenTest, WhatIsMountedLaterIsNotInAClone) {
+  if (::geteuid() != 0) GTEST_SKIP() << "mounting needs root";
+  const std::string top = dir_.path();
+  if (::mount("none", top.c_str(), "tmpfs", 0, nullptr) != 0) GTEST_SKIP() << "may not mount";
+  EXPECT_EQ(::mount(nullptr, top.c_str(), nullptr, MS_SHARED, nullptr), 0);
+  EXPECT_EQ(::mkdir((top + "/m").c_str(), 0755), 0);
+  UniqueFd fd(::open(top.c_str(), O_PATH | O_CLOEXEC));
+  auto clone = OpenTreeClone(fd.get());
+  EXPECT_EQ(clone.error(), 0);
+  EXPECT_EQ(::mount("none", (top + "/m").c_str(), "tmpfs", 0, nullptr), 0);
+  EXPECT_EQ(OpenBeneath(fd.get(), "m", O_PATH).error(), EXDEV);
+  if (clone.ok()) {
+    EXPECT_EQ(OpenBeneath(clone->get(), "m", O_PATH).error(), 0);
+  }
+  EXPECT_EQ(::umount2(top.c_str(), MNT_DETACH), 0);
+}
+
 TEST(UniqueFdTest, ClosesOnceAndMoves) {
   int raw = ::open("/", O_PATH | O_CLOEXEC);
   UniqueFd a(raw);

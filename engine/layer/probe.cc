@@ -82,8 +82,10 @@ class Prober {
     AskedLayer::Note(kUpper);
     PLY_CHECK(fold_.BeginLayer(kUpper, lowers_.lowest == kUpper));
     std::string component(fold_.component());
-    PLY_TRY(Examined e,
-            Examine(context_, fold_, OutcomeOf(sys::OpenBeneath(upper_dir, component.c_str(), O_PATH))));
+    ProbeOutcome opened = OutcomeOf(sys::OpenBeneath(upper_dir, component.c_str(), O_PATH));
+    // A submount covers it, and there was no privilege to look beneath (layer/upper_clone.h).
+    if (opened.error == EXDEV) opened.error = EREMOTE;
+    PLY_TRY(Examined e, Examine(context_, fold_, std::move(opened)));
     PLY_TRY(FoldStep step, fold_.Add(e.finding));
     if (step.role != Role::kTop) return OkStatus();
     out_.upper = true;

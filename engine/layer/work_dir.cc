@@ -20,6 +20,7 @@
 #include "engine/io/sys_xattr.h"
 #include "engine/layer/in_use.h"
 #include "engine/layer/object.h"
+#include "engine/layer/upper_clone.h"
 
 namespace plyfs {
 namespace {
@@ -61,6 +62,7 @@ Result<std::unique_ptr<WorkDir>> WorkDir::Claim(const Layer& upper, const StackC
                                                 std::string* error_line) {
   std::unique_ptr<WorkDir> work(new WorkDir);
   PLY_CHECK(work->Place(upper, config, error_line));
+  LookBeneathSubmounts(upper, &work->base_);  // before the lock, which is the descriptor's
   PLY_CHECK(work->Lock(upper, config, error_line));
   PLY_CHECK(work->CheckMarks(work->base_.get(), config.workdir, error_line));
   return work;

@@ -40,6 +40,28 @@ class Stacking(TwinTest):
         self.write("m2/f", "changed")
         self.assertEqual((self.read("m/f"), self.read("u2/f")), ("lower", "changed"))
 
+    # M10: what is mounted inside a layer is not seen, what it covers is; upper is a layer like the others.
+    def test_submounts_are_looked_beneath(self):
+        def lay():
+            for path in ("l/d/sub", "u/d/sub", "u/own", "l/low"):
+                os.makedirs(self.path(path))
+                self.write(path + "/" + path.split("/")[0], "covered")
+                subprocess.run(["mount", "-t", "tmpfs", "tmpfs", self.path(path)], check=True)
+                self.write(path + "/mounted", "x")
+
+        def act():
+            seen = {path: sorted(os.listdir(self.path("m", path))) for path in ("d/sub", "own", "low")}
+            for path in seen:
+                self.write(f"m/{path}/new", "x")
+            os.rename(self.path("m/own/u"), self.path("m/d/sub/moved"))
+            os.unlink(self.path("m/low/l"))
+            return seen, [sorted(os.listdir(self.path("m", path))) for path in seen], [
+                os.path.exists(self.path(path, "new")) for path in ("l/d/sub", "u/d/sub", "u/own", "l/low")]
+        seen, after, in_the_mounts = self.on_both(lay, act)
+        self.assertEqual(seen, {"d/sub": ["l", "u"], "own": ["u"], "low": ["l"]})
+        self.assertEqual(after, [["l", "moved", "new", "u"], ["new"], ["new"]])
+        self.assertEqual(in_the_mounts, [False] * 4)
+
     # M21: those of U, else those of L1.
     def test_the_root_is_the_topmost_layer_s(self):
         os.chmod(self.path("l"), 0o751)
