@@ -80,8 +80,8 @@ Result<bool> HoldsNothing(Parts& parts, const InodeRef& dir) {
   PLY_CHECK(VisitListing(parts, reading, 0, [&](const DirEntry& entry) -> Result<bool> {
     if (entry.name == "." || entry.name == "..") return true;
     if (entry.type != DT_REG) return nothing = false;
-    PLY_TRY(InodeRef inode, Resolve(parts, dir, Name::Trusted(entry.name)));
-    nothing = !inode;
+    Result<InodeRef> inode = Resolve(parts, dir, Name::Trusted(entry.name));
+    nothing = inode.ok() && !*inode;  // what is refused is there (D14)
     return nothing;
   }));
   return nothing;

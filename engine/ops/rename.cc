@@ -122,8 +122,9 @@ Status Rename(Parts& parts, NodeId parent, Name name, NodeId new_parent, Name ne
   PLY_CHECK(CheckRename(parts, &plan, no_replace));
   if (plan.from.inode == plan.to.inode) return OkStatus();  // R14
   PLY_CHECK(PrepareRename(parts, &plan, no_replace));
-  if (exchange && !Planted(Plant::kRenameExchange)) PLY_CHECK(RecordMove(parts, plan.to, plan.from));
+  // In this order, as one may be recorded before the other is refused (fs/overlayfs/dir.c:ovl_rename).
   PLY_CHECK(RecordMove(parts, plan.from, plan.to));
+  if (exchange && !Planted(Plant::kRenameExchange)) PLY_CHECK(RecordMove(parts, plan.to, plan.from));
   return Move(parts, plan);
 }
 
