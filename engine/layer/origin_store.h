@@ -24,6 +24,8 @@ class OriginStore {
 
   // The record's value for the object behind `fd` in `layer`; empty where it cannot be named.
   std::string Make(const Layer& layer, int fd) const;
+  // Whether what is recorded can be found again.
+  bool readable() const { return privileged_; }
   // The object, if it is still there and of type `type` (S_IFMT bits): never an error (L21).
   std::optional<ObjectId> Find(std::string_view value, uint32_t type) const;
 

@@ -1,8 +1,33 @@
 #include "engine/ops/ops.h"
+#include "engine/ops/stat_inode.h"
 
 namespace plyfs::ops {
+namespace {
+
+// What goes with the inode of a copied-up object that has no origin, or none that can be read again (X3,
+// C15): found anew it has upper's own number.
+bool NumberGoesToo(const Parts& parts, const Inode& inode) {
+  if (inode.is_dir() || !inode.is_upper()) return false;
+  return !parts.origins->readable() || (parts.config.userxattr && !inode.is_regular());
+}
+
+// Its directories list it by that number from now on (D10).
+void ListOwnNumber(Parts& parts, const Inode& inode) {
+  const uint64_t own = MapIno(parts, inode.upper());
+  if (own == inode.st_ino()) return;
+  for (const InodeName& name : inode.Names()) {
+    name.parent->ChangeListing([&](MergedDir& listing) { listing.SetIno(name.name, own); });
+    if (parts.invalidator) parts.invalidator->InvalidateData(name.parent->id());
+  }
+}
+
+}  // namespace
 
 void Forget(Parts& parts, NodeId node, uint64_t count) {
+  if (NumbersMayGo(parts)) {
+    InodeRef inode = parts.tree.inodes.Find(node);
+    if (inode && inode->lookups() <= count && NumberGoesToo(parts, *inode)) ListOwnNumber(parts, *inode);
+  }
   parts.tree.inodes.Forget(node, count);
 }
 

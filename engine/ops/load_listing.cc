@@ -127,12 +127,20 @@ Result<std::shared_ptr<const LowerIndex>> IndexLowers(Parts& parts, const Inode&
   }
 }
 
+InodeRef KnownAt(Parts& parts, const Inode& dir, std::string_view name) {
+  DentryCache::Found known = parts.tree.dentries.Find(dir.id(), Name::Trusted(name));
+  return known.state == DentryCache::State::kPresent ? parts.tree.inodes.Find(known.node) : InodeRef();
+}
+
 // An upper entry's own number is the tree's, unless it is a copy (which keeps its lower's) or a directory
 // that lower members join: those are asked by name (D10; readdir.c:ovl_cache_update).
 Result<uint64_t> UpperEntryIno(Parts& parts, const InodeRef& dir, const ScannedEntry& entry, bool impure) {
   uint64_t dev = parts.stack->upper()->device();
   bool may_be_merged = entry.type == DT_DIR && dir->merged();
-  if (!impure && !may_be_merged) return MapIno(parts, ObjectId{dev, entry.ino, 0});
+  if (!impure && !may_be_merged) {
+    InodeRef known = NumbersMayGo(parts) ? KnownAt(parts, *dir, entry.name) : InodeRef();
+    return known ? known->st_ino() : MapIno(parts, ObjectId{dev, entry.ino, 0});
+  }
   Result<InodeRef> inode = Resolve(parts, dir, Name::Trusted(entry.name), Buying::kNever);
   // A name that cannot be resolved (EPERM of L12, L17) is listed all the same.
   if (!inode.ok() || !*inode) return MapIno(parts, ObjectId{dev, entry.ino, 0});

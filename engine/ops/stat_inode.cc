@@ -38,6 +38,10 @@ Result<struct statx> StatVisible(Parts& parts, const InodeRef& inode) {
 
 }  // namespace
 
+bool NumbersMayGo(const Parts& parts) {
+  return parts.config.userxattr || !parts.origins->readable();
+}
+
 uint64_t MapIno(const Parts& parts, const ObjectId& object) {
   if (std::optional<size_t> fs = parts.stack->FsIndex(object.dev)) return parts.inos->Map(*fs, object.ino);
   // A subvolume inside a layer: its numbers would meet its parent's, so they go to the overflow range.

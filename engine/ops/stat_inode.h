@@ -16,6 +16,9 @@ Attr PresentAttr(Parts& parts, const InodeRef& inode, const struct statx& st);
 
 // The merged tree's number of a layer's object (S1, S4).
 uint64_t MapIno(const Parts& parts, const ObjectId& object);
+// Whether a copied-up object may have no origin that can be read again (X3, C15): its number then lasts as
+// long as its inode, and upper's own follows.
+bool NumbersMayGo(const Parts& parts);
 
 // Answers to the client.
 Entry MakeEntry(Parts& parts, const InodeRef& inode, const Attr& attr);
