@@ -124,6 +124,19 @@ Maybe Comparer::CompareTimes(const Sight& kernel, const Sight& ply, Rules rules)
   return std::nullopt;
 }
 
+Maybe Comparer::CompareNumbers(const Sight& kernel, const Sight& ply, Rules rules) {
+  const uint64_t k = kernel.stx.stx_ino, p = ply.stx.stx_ino;
+  if (userxattr_ && !S_ISREG(kernel.stx.stx_mode) && !S_ISDIR(kernel.stx.stx_mode)) {
+    masks_->NumberWithoutOrigin();
+    return std::nullopt;
+  }
+  if (rules.same_layers) return DifferIf("inode number", kernel.subject, k, p);
+  const std::string clash =
+      crossed_ ? inodes_.Match(p, k, kernel.subject) : inodes_.Match(k, p, kernel.subject);
+  if (clash.empty()) return std::nullopt;
+  return Difference{"inode number", "inode number of " + kernel.subject + ": " + clash};
+}
+
 Maybe Comparer::CompareSights(const Sight& kernel, const Sight& ply, Rules rules) {
   const std::string& subject = kernel.subject;
   if (kernel.error != ply.error) {
@@ -145,13 +158,7 @@ Maybe Comparer::CompareSights(const Sight& kernel, const Sight& ply, Rules rules
   if (k.stx_nlink != p.stx_nlink && !(masks_allowed_ && masks_->UnlinkedLowerNlink(kernel, ply))) {
     return DifferIf("nlink", subject, k.stx_nlink, p.stx_nlink);
   }
-  if (rules.same_layers) {
-    PLY_DIFFER(DifferIf("inode number", subject, k.stx_ino, p.stx_ino));
-  } else {
-    const std::string clash = crossed_ ? inodes_.Match(p.stx_ino, k.stx_ino, subject)
-                                       : inodes_.Match(k.stx_ino, p.stx_ino, subject);
-    if (!clash.empty()) return Difference{"inode number", "inode number of " + subject + ": " + clash};
-  }
+  PLY_DIFFER(CompareNumbers(kernel, ply, rules));
   return CompareTimes(kernel, ply, rules);
 }
 
@@ -169,7 +176,9 @@ Maybe Comparer::CompareChanges(const Step& step, const Outcome& kernel, const Ou
     PLY_DIFFER(DifferIf("mtime moved", k0.subject, k_m, p_m));
     const bool k_c = !SameTime(k0.stx.stx_ctime, k1.stx.stx_ctime);
     const bool p_c = !SameTime(p0.stx.stx_ctime, p1.stx.stx_ctime);
-    if (k_c && !p_c && masks_allowed_ && masks_->ImpureDropped(step, k1)) continue;
+    const bool only_kernel = k_c && !p_c && masks_allowed_;
+    if (only_kernel && (masks_->ImpureDropped(step, k1) || masks_->ImpureSetAgain(step, kernel, k1)))
+      continue;
     PLY_DIFFER(DifferIf("ctime moved", k0.subject, k_c, p_c));
   }
   return std::nullopt;
@@ -186,7 +195,11 @@ Maybe Comparer::CompareLists(const std::vector<ListEntry>& kernel, const std::ve
       }
       ++k;
     } else if (only_ply) {
-      return Differ("listing", ply[p].name, "absent", "listed");
+      const bool may_be_left_out = refusals_ && masks_allowed_;
+      if (!may_be_left_out || !(masks_->RefusedNotListed(ply[p]) || masks_->GhostListedByPly(ply[p]))) {
+        return Differ("listing", ply[p].name, "absent", "listed");
+      }
+      ++p;
     } else {
       PLY_DIFFER(DifferIf("d_type", kernel[k].name, kernel[k].type, ply[p].type));
       PLY_DIFFER(DifferIf("listed but absent", kernel[k].name, kernel[k].ghost, ply[p].ghost));
@@ -204,6 +217,7 @@ Maybe Comparer::CompareOutcomes(const Step& step, const Outcome& kernel, const O
       return std::nullopt;
     }
     if (masks_allowed_ && masks_->ImpureTakesRoom(step, kernel, ply)) return std::nullopt;
+    if (refusals_ && masks_allowed_ && masks_->RefusedEndsListing(step, kernel, ply)) return std::nullopt;
     if (masks_allowed_ && masks_->MappingBeyondOldFile(step, kernel, ply)) return std::nullopt;
     if (!masks_allowed_ || !masks_->HoleLayout(step, kernel, ply)) {
       // The operation belongs to the kind: the shrinker must not trade one errno for another's.
@@ -272,20 +286,35 @@ Maybe Comparer::CompareOrder(const Snapshot& kernel, const Snapshot& ply) {
   return std::nullopt;
 }
 
+// `unread`: directories that the kernel cannot list to the end, which say nothing of what it lacks.
+Maybe Comparer::CompareNames(const Snapshot& kernel, const Snapshot& ply,
+                             const std::set<std::string>& unread) {
+  for (const auto& [path, node] : kernel) {
+    if (ply.contains(path) || (masks_allowed_ && masks_->GhostListed(&node, nullptr))) continue;
+    return Differ("name", path, "present", "absent");
+  }
+  for (const auto& [path, node] : ply) {
+    if (kernel.contains(path) || IsBeneath(path, unread)) continue;
+    const bool may_be_left_out = refusals_ && masks_allowed_;
+    if (may_be_left_out && (masks_->RefusedNotListed(node) || masks_->GhostListedByPly(node))) continue;
+    return Differ("name", path, "absent", "present");
+  }
+  return std::nullopt;
+}
+
 Maybe Comparer::CompareAll(const Snapshot& kernel, const Snapshot& ply, Rules rules,
                            const std::string& when) {
   auto with_time = [&when](Difference d) { return Difference{d.kind, when + ": " + d.text}; };
+  std::set<std::string> unread;
   for (const auto& [path, node] : kernel) {
+    if (refusals_ && masks_allowed_ && masks_->RefusedEndsListing(path, kernel, ply)) unread.insert(path);
     auto other = ply.find(path);
-    if (other != ply.end()) {
-      if (auto d = CompareNodes(path, node, other->second, rules)) return with_time(*d);
-    } else if (!masks_allowed_ || !masks_->GhostListed(&node, nullptr)) {
-      return with_time(Differ("name", path, "present", "absent"));
-    }
+    if (other == ply.end()) continue;
+    Node shown = node;
+    if (unread.contains(path)) shown.data = other->second.data;
+    if (auto d = CompareNodes(path, shown, other->second, rules)) return with_time(*d);
   }
-  for (const auto& [path, node] : ply) {
-    if (kernel.count(path) == 0) return with_time(Differ("name", path, "absent", "present"));
-  }
+  if (auto d = CompareNames(kernel, ply, unread)) return with_time(*d);
   if (auto d = CheckListedNumbers(kernel, false)) return with_time(*d);
   if (auto d = CheckListedNumbers(ply, masks_allowed_)) return with_time(*d);
   return std::nullopt;

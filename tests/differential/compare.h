@@ -7,6 +7,7 @@
 #define PLYFS_TESTS_DIFFERENTIAL_COMPARE_H_
 
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +40,10 @@ class Comparer {
   // False in kernel-against-kernel runs: no mask may be used.
   void SetMasksAllowed(bool allowed) { masks_allowed_ = allowed; }
 
+  // The mounts read the records of user.overlay, which symlinks and special files cannot have.
+  void SetUserxattr(bool userxattr) { userxattr_ = userxattr; }
+  // The layers may hold what mounts refuse, and whiteouts that only a lookup finds (D14).
+  void SetRefusals(bool refusals) { refusals_ = refusals; }
   // False where two changes within a clock tick can leave one time: then no step is judged by what it moved.
   void SetFineTimes(bool fine) { fine_times_ = fine; }
 
@@ -60,11 +65,13 @@ class Comparer {
   };
   using Maybe = std::optional<Difference>;
   Maybe CompareSights(const Sight& kernel, const Sight& ply, Rules rules);
+  Maybe CompareNumbers(const Sight& kernel, const Sight& ply, Rules rules);
   Maybe CompareUnmoved(const Sight& kernel, const Sight& ply, Rules rules);
   Maybe CompareTimes(const Sight& kernel, const Sight& ply, Rules rules);
   Maybe CompareChanges(const Step& step, const Outcome& kernel, const Outcome& ply);
   Maybe CompareLists(const std::vector<ListEntry>& kernel, const std::vector<ListEntry>& ply);
   Maybe CompareNodes(const std::string& path, const Node& kernel, const Node& ply, Rules rules);
+  Maybe CompareNames(const Snapshot& kernel, const Snapshot& ply, const std::set<std::string>& unread);
   Maybe CompareAll(const Snapshot& kernel, const Snapshot& ply, Rules rules, const std::string& when);
   Maybe CheckListedNumbers(const Snapshot& tree, bool plyfs_served);
   Maybe CompareOrder(const Snapshot& kernel, const Snapshot& ply);
@@ -77,6 +84,8 @@ class Comparer {
   bool ever_crossed_ = false;
   bool masks_allowed_ = true;
   bool fine_times_ = true;
+  bool userxattr_ = false;
+  bool refusals_ = false;
   std::vector<std::pair<int64_t, int64_t>> readonly_;  // when the mounts were so, in nanoseconds
   InodePairs inodes_;
 };

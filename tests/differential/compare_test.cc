@@ -1,6 +1,7 @@
 // The judge: what it finds, what it lets pass, and that each mask covers its rule and nothing beside it.
 #include "tests/differential/compare.h"
 
+#include <dirent.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -128,6 +129,44 @@ TEST_F(CompareTest, NamesDataXattrsListedNumbers) {
   ply.erase("b");
   ply["a"].sight.stx.stx_ino = ply["a"].d_ino = 7;
   EXPECT_EQ(kind(), "inode number");
+}
+
+TEST_F(CompareTest, RefusedNamesAreLeftOutByTheKernelOnly) {  // D14
+  Step readdir;
+  readdir.op = Op::kReaddir;
+  Outcome kernel, ply, failed;
+  ply.list.push_back({"r", DT_REG, 1, false, EPERM});
+  failed.error = EPERM;
+  EXPECT_EQ(Kind(readdir, kernel, ply), "listing");
+  EXPECT_EQ(Kind(readdir, failed, ply), "errno");
+  comparer_.SetRefusals(true);
+  EXPECT_EQ(Kind(readdir, kernel, ply), "");
+  EXPECT_EQ(Kind(readdir, failed, ply), "");
+  EXPECT_EQ(masks_.counts().size(), 2u);
+  EXPECT_EQ(Kind(readdir, ply, kernel), "listing");
+  EXPECT_EQ(Kind(readdir, ply, failed), "errno");
+  failed.error = EIO;
+  EXPECT_EQ(Kind(readdir, failed, ply), "errno");
+  ply.list[0].error = 0;
+  EXPECT_EQ(Kind(readdir, kernel, ply), "listing");
+  ply.list[0] = {"w", DT_CHR, 1, true, ENOENT};
+  EXPECT_EQ(Kind(readdir, kernel, ply), "listing");
+  ply.list[0].type = DT_REG;
+  EXPECT_EQ(Kind(readdir, kernel, ply), "");
+}
+
+TEST_F(CompareTest, NumbersWithoutOrigin) {  // C15
+  auto object = [](uint64_t ino, unsigned mode) {
+    Outcome out;
+    out.after.push_back(File(ino));
+    out.after[0].stx.stx_mode = static_cast<uint16_t>(mode);
+    return out;
+  };
+  EXPECT_EQ(Kind(Step{}, object(1, S_IFIFO), object(101, S_IFIFO)), "");
+  EXPECT_EQ(Kind(Step{}, object(2, S_IFIFO), object(101, S_IFIFO)), "inode number");
+  comparer_.SetUserxattr(true);
+  EXPECT_EQ(Kind(Step{}, object(2, S_IFIFO), object(101, S_IFIFO)), "");
+  EXPECT_EQ(Kind(Step{}, object(2, S_IFREG), object(101, S_IFREG)), "inode number");
 }
 
 TEST_F(CompareTest, GhostsOnTheKernelsSideOnly) {  // D9

@@ -183,7 +183,8 @@ Outcome Executor::Run(const Step& step) {
   }
   for (ListEntry& entry : out.list) {
     const std::string path = step.path.empty() ? entry.name : step.path + "/" + entry.name;
-    entry.ghost = Look(path).error == ENOENT;
+    entry.error = Look(path).error;
+    entry.ghost = entry.error == ENOENT;
   }
   return out;
 }

@@ -54,7 +54,8 @@ Op DrawOp(Dice* dice) {
 
 }  // namespace
 
-Generator::Generator(uint64_t seed, const Snapshot& tree) : dice_(seed * 2) {
+Generator::Generator(uint64_t seed, const Snapshot& tree, bool userxattr)
+    : dice_(seed * 2), userxattr_(userxattr) {
   for (const auto& [path, node] : tree) {
     if (node.sight.error == 0) names_[path] = node.sight.stx.stx_mode & S_IFMT;
     if (S_ISLNK(node.sight.stx.stx_mode) && PointsToItself(path, node.data)) loops_.push_back(path);

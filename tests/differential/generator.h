@@ -20,7 +20,8 @@ namespace plyfs::diff {
 
 class Generator {
  public:
-  Generator(uint64_t seed, const Snapshot& tree);
+  // `userxattr`: the mounts' own xattrs are user.overlay's.
+  Generator(uint64_t seed, const Snapshot& tree, bool userxattr);
 
   Step Next();
   // What became of the step that Next() gave.
@@ -57,6 +58,7 @@ class Generator {
   void Erase(const std::string& path);
 
   Dice dice_;
+  const bool userxattr_;
   std::map<std::string, unsigned> names_;  // path to S_IFMT
   std::array<Slot, kSlots> slots_;
   unsigned readonly_left_ = 0;      // steps until the mounts become writable again

@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "tests/differential/generator.h"
+#include "tests/differential/world.h"
 
 namespace plyfs::diff {
 namespace {
@@ -217,6 +218,7 @@ void Generator::DrawXattr(Step* step) {
   step->name = dice_.Pick(names);
   if (dice_.Chance(2)) step->name = "user." + std::string(dice_.Chance(50) ? 250 : 251, 'n');
   if (dice_.Chance(1)) step->name = "trusted.overlay." + std::string(235, 'n');  // A7
+  if (userxattr_) step->name = InOtherFamily(step->name);
   const uint64_t content = dice_.Next();  // two statements: the order of arguments is the compiler's
   step->value = Pattern(content, dice_.Chance(2) ? 5000 : dice_.Chance(2) ? 70000 : dice_.Below(60));
   step->a = dice_.Chance(70) ? 0 : dice_.Chance(50) ? XATTR_CREATE : XATTR_REPLACE;

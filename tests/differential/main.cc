@@ -59,6 +59,7 @@ constexpr char kHelp[] =
     "  --errnos FILE    fail where an operation ends with an errno that FILE does not list\n"
     "  --errno-least N  and where one that it lists came less than N times\n"
     "  --hostile        worlds with records that no mount writes, first mounted read-only in many ways\n"
+    "  --userxattr      mounts with userxattr, over layers with such records; it follows no redirects\n"
     "  --hands          layers are changed by hand instead, and compared with fresh mounts\n"
     "  --patience MS    how soon such a change must be seen (1000)\n"
     "  --keep           leave the layers of the last run\n";
@@ -106,6 +107,7 @@ bool Parse(int argc, char** argv, Arguments* args) {
     kErrnoLeast,
     kKeep,
     kHostile,
+    kUserxattr,
     kHands,
     kPatience,
     kUsage
@@ -133,6 +135,7 @@ bool Parse(int argc, char** argv, Arguments* args) {
                             {"errno-least", 1, nullptr, kErrnoLeast},
                             {"keep", 0, nullptr, kKeep},
                             {"hostile", 0, nullptr, kHostile},
+                            {"userxattr", 0, nullptr, kUserxattr},
                             {"hands", 0, nullptr, kHands},
                             {"patience", 1, nullptr, kPatience},
                             {"help", 0, nullptr, kUsage},
@@ -208,6 +211,10 @@ bool Parse(int argc, char** argv, Arguments* args) {
         break;
       case kHostile:
         args->plan.world.hostile = true;
+        break;
+      case kUserxattr:
+        args->plan.world.userxattr = true;
+        args->redirect = "off";
         break;
       case kHands:
         args->hands = true;

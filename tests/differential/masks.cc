@@ -1,5 +1,6 @@
 #include "tests/differential/masks.h"
 
+#include <dirent.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -28,7 +29,48 @@ bool AtimeOfTheRun(const Sight& sight, int64_t run_start) {
   return at >= run_start && at <= time(nullptr) + 1;
 }
 
+bool IsRefusal(int error) {
+  return error == EPERM || error == EIO || error == EINVAL || error == EACCES;
+}
+
 }  // namespace
+
+bool Masks::GhostListedByPly(const ListEntry& ply) {
+  return ply.ghost && ply.type == DT_REG && Use("D14 xattr whiteout not listed");
+}
+
+bool Masks::GhostListedByPly(const Node& ply) {
+  return ply.ghost && ply.d_type == DT_REG && Use("D14 xattr whiteout not listed");
+}
+
+bool Masks::RefusedNotListed(const ListEntry& ply) {
+  return IsRefusal(ply.error) && Use("D14 refused name not listed");
+}
+
+bool Masks::RefusedNotListed(const Node& ply) {
+  return IsRefusal(ply.sight.error) && Use("D14 refused name not listed");
+}
+
+bool Masks::RefusedEndsListing(const Step& step, const Outcome& kernel, const Outcome& ply) {
+  if (step.op != Op::kReaddir || !IsRefusal(kernel.error) || ply.error != 0) return false;
+  for (const ListEntry& entry : ply.list) {
+    if (entry.error == kernel.error) return Use("D14 refused name ends a listing");
+  }
+  return false;
+}
+
+bool Masks::RefusedEndsListing(const std::string& path, const Snapshot& kernel, const Snapshot& ply) {
+  const auto here = kernel.find(path), there = ply.find(path);
+  if (here == kernel.end() || there == ply.end()) return false;
+  const int error = here->second.list_error;
+  if (!IsRefusal(error) || there->second.list_error != 0) return false;
+  const std::string below = path.empty() ? "" : path + "/";
+  for (auto at = ply.upper_bound(below); at != ply.end() && at->first.starts_with(below); ++at) {
+    const bool child = at->first.find('/', below.size()) == std::string::npos;
+    if (child && at->second.sight.error == error) return Use("D14 refused name ends a listing");
+  }
+  return false;
+}
 
 bool Masks::GhostListed(const ListEntry* kernel, const ListEntry* ply) {
   if (kernel == nullptr || ply != nullptr || !kernel->ghost) return false;
@@ -79,6 +121,11 @@ bool Masks::ImpureDropped(const Step& step, const Sight& kernel) {
   return Use("D11 stale impure mark dropped");
 }
 
+bool Masks::ImpureSetAgain(const Step& step, const Outcome& kernel, const Sight& dir) {
+  if (step.op != Op::kRename || kernel.error == 0 || !S_ISDIR(dir.stx.stx_mode)) return false;
+  return Use("D11 stale impure mark set again");
+}
+
 bool Masks::ImpureTakesRoom(const Step& step, const Outcome& kernel, const Outcome& ply) {
   if (step.op != Op::kListxattr || step.a <= 0 || kernel.error != 0 || ply.error != ERANGE) return false;
   if (kernel.after.empty() || !S_ISDIR(kernel.after[0].stx.stx_mode)) return false;
@@ -94,6 +141,14 @@ bool Masks::NoBirthTime(const Sight& kernel, const Sight& ply) {
   const bool only_kernel = (kernel.stx.stx_mask & ~ply.stx.stx_mask & STATX_BTIME) != 0;
   if (!only_kernel || !ProtocolLacksStatx()) return false;
   return Use("F23 no birth time before FUSE 7.39");
+}
+
+bool Masks::DataBeyondSize(const Node& kernel, const Node& ply) {
+  const uint64_t size = ply.sight.stx.stx_size;
+  if (!S_ISREG(ply.sight.stx.stx_mode) || kernel.sight.stx.stx_size != size) return false;
+  if (strtoull(kernel.data.c_str(), nullptr, 10) <= size) return false;
+  if (strtoull(ply.data.c_str(), nullptr, 10) != size) return false;
+  return Use("L16 data beyond the size of a metacopy file");
 }
 
 bool Masks::HoleLayout(const Step& step, const Outcome& kernel, const Outcome& ply) {

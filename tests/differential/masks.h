@@ -20,6 +20,18 @@ class Masks {
   // D9, X5 [P]: the kernel lists a raw whiteout whose lookup is ENOENT, plyfs does not.
   bool GhostListed(const ListEntry* kernel, const ListEntry* ply);
   bool GhostListed(const Node* kernel, const Node* ply);
+  // D14 [P]: the kernel leaves out of an upper directory that is marked impure xattr whiteouts that it lists
+  // elsewhere (X5), plyfs does not.
+  bool GhostListedByPly(const ListEntry& ply);
+  bool GhostListedByPly(const Node& ply);
+  // D14 [P]: plyfs lists a name whose lookup is refused, as any other.  The kernel looks up what it lists of
+  // an upper directory that is marked impure, and regular files of one with opaque=x: where layers are
+  // merged, such a name ends the reading with its errno and is left out of the next; an unmerged impure
+  // directory cannot be read at all (readdir.c:ovl_cache_update, ovl_dir_read_impure).
+  bool RefusedNotListed(const ListEntry& ply);
+  bool RefusedNotListed(const Node& ply);
+  bool RefusedEndsListing(const Step& step, const Outcome& kernel, const Outcome& ply);
+  bool RefusedEndsListing(const std::string& path, const Snapshot& kernel, const Snapshot& ply);
   // D9, X5 [P]: the kernel finds a directory of raw whiteouts not empty.  The step is left out, since the
   // trees would part.  Not a difference seen but one avoided; so it counts in kernel-only runs too.
   void GhostDirectorySkipped() { ++skipped_["D9 step on a directory of raw whiteouts"]; }
@@ -48,10 +60,15 @@ class Masks {
   bool AtimeMovedReadonly(const Sight& kernel, int64_t run_start);
   // D11 [P]: the kernel drops a stale impure mark when it lists a directory, plyfs does not.
   bool ImpureDropped(const Step& step, const Sight& kernel);
+  // A refused rename then marks its destination again (R20).
+  bool ImpureSetAgain(const Step& step, const Outcome& kernel, const Sight& dir);
   // As long as it is there it takes room in the list that a caller has to offer (ovl_listxattr).
   bool ImpureTakesRoom(const Step& step, const Outcome& kernel, const Outcome& ply);
   // D10 [P]: the kernel lists another number than stat tells.
   bool ListedNumber(bool plyfs_served);
+  // C15: with userxattr a copied-up symlink or special file has no origin.  Its number is another after a
+  // remount, on either side; in the kernel also under the next link that is made to it.
+  void NumberWithoutOrigin() { ++counts_["C15 number of a symlink or special file, userxattr"]; }
   // F23 [F]: birth times come by FUSE_STATX, of protocol 7.39; docs/differences.md, Linux 6.1.
   bool NoBirthTime(const Sight& kernel, const Sight& ply);
   // F23 [F]: once it knows a birth time the client shows it until it asks again, also of a file copied up
@@ -59,6 +76,9 @@ class Masks {
   bool BirthTimeCached() { return Use("F23 birth time from before a copy-up"); }
   // Not a rule but the definition of equal: where holes lie follows from st_blocks.
   bool HoleLayout(const Step& step, const Outcome& kernel, const Outcome& ply);
+  // L16 [F]: docs/differences.md; the client reads a file to its size, where the data of a metacopy file may
+  // go on.
+  bool DataBeyondSize(const Node& kernel, const Node& ply);
   // L14 [P]: a directory that two names lead to; ESTALE or ELOOP in the kernel, plyfs shows both.
   void ClaimedTwice() { ++counts_["L14 directory claimed twice"]; }
 

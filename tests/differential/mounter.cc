@@ -9,17 +9,27 @@
 
 namespace plyfs::diff {
 
-Mounter::Mounter(Dirs first, Dirs second, bool redirect, Against against, std::string log_path)
+Mounter::Mounter(Dirs first, Dirs second, Stacking stacking, Against against, std::string log_path)
     : first_(std::move(first)),
       second_(std::move(second)),
-      redirect_(redirect),
+      stacking_(stacking),
       against_(std::move(against)),
       log_path_(std::move(log_path)) {}
 
 // Every default that a module parameter could change is spelled out.  redirect_dir=off is an alias of the
-// module's default, which follows redirects and makes none.
+// module's default, which follows redirects and makes none; userxattr says itself that it follows none.
 std::string Mounter::KernelOptions() const {
-  return std::string("index=off,metacopy=off,xino=off,redirect_dir=") + (redirect_ ? "on" : "follow");
+  const std::string options = "index=off,metacopy=off,xino=off,";
+  if (stacking_.userxattr) return options + "userxattr";
+  return options + (stacking_.redirect ? "redirect_dir=on" : "redirect_dir=follow");
+}
+
+std::string Mounter::PlyOptions() const {
+  std::string options = stacking_.userxattr  ? "userxattr"
+                        : stacking_.redirect ? "redirect_dir=on"
+                                             : "redirect_dir=off";
+  if (!against_.options.empty()) options += "," + against_.options;
+  return options;
 }
 
 test::MountPlan Mounter::Plan(const Dirs& dirs, const std::string& options) const {
@@ -35,8 +45,6 @@ std::string Mounter::Mount() {
     const std::string planted = against_.options.empty() ? "" : "," + against_.options;
     ply_ = test::LiveMount::Kernel(Plan(PlyDirs(), KernelOptions() + planted), &error);
   } else {
-    std::string options = std::string("redirect_dir=") + (redirect_ ? "on" : "off");
-    if (!against_.options.empty()) options += "," + against_.options;
     std::vector<std::string> environment = against_.environment;
     environment.push_back(std::string(kCountHandOvers) + "=1");
     if (!against_.plant.empty()) {
@@ -44,7 +52,7 @@ std::string Mounter::Mount() {
       environment.push_back("PLYFS_PLANT=" + against_.plant + ":" + salt);
     }
     ++mounts_;
-    test::MountPlan plan = Plan(PlyDirs(), options);
+    test::MountPlan plan = Plan(PlyDirs(), PlyOptions());
     plan.plyctl = against_.plyctl;
     ply_ = test::LiveMount::Program(against_.program, plan, log_path_, &error, environment);
   }

@@ -33,7 +33,11 @@ struct Against {
 class Mounter {
  public:
   // `first` is served by the kernel until a crossed remount.
-  Mounter(Dirs first, Dirs second, bool redirect, Against against, std::string log_path);
+  struct Stacking {
+    bool redirect = false;
+    bool userxattr = false;
+  };
+  Mounter(Dirs first, Dirs second, Stacking stacking, Against against, std::string log_path);
 
   // Empty, or what failed.
   std::string Mount();
@@ -54,9 +58,10 @@ class Mounter {
  private:
   test::MountPlan Plan(const Dirs& dirs, const std::string& options) const;
   std::string KernelOptions() const;
+  std::string PlyOptions() const;
 
   const Dirs first_, second_;
-  const bool redirect_;
+  const Stacking stacking_;
   const Against against_;
   const std::string log_path_;
   bool crossed_ = false;

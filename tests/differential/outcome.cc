@@ -73,6 +73,7 @@ class Walker {
     std::vector<ListEntry> list;
     const int error = fd < 0 ? errno : ListDirectory(fd, &list);
     if (fd >= 0) close(fd);
+    node->list_error = error;
     if (error != 0) node->data = std::string("readdir: ") + strerror(error);
     for (size_t i = 0; i < list.size(); ++i) {
       if (i > 0 && list[i].name == list[i - 1].name) node->data += " listed twice: " + list[i].name;
@@ -115,12 +116,20 @@ int ListDirectory(int fd, std::vector<ListEntry>* out) {
       const auto* entry = reinterpret_cast<const dirent64*>(buffer + at);
       at += entry->d_reclen;
       const std::string name = entry->d_name;
-      if (name != "." && name != "..") out->push_back({name, entry->d_type, entry->d_ino, false});
+      if (name != "." && name != "..") out->push_back({name, entry->d_type, entry->d_ino});
     }
   }
   if (n < 0) return errno;
   std::sort(out->begin(), out->end());
   return 0;
+}
+
+bool IsBeneath(const std::string& path, const std::set<std::string>& dirs) {
+  if (dirs.contains("")) return true;
+  for (size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+    if (dirs.contains(path.substr(0, slash))) return true;
+  }
+  return false;
 }
 
 Snapshot TakeSnapshot(const std::string& root) {

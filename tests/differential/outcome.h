@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct ListEntry {
   uint64_t ino = 0;
   // Listed, but looking it up gives ENOENT: a raw whiteout (D9, X5).
   bool ghost = false;
+  int error = 0;  // of looking it up
   friend bool operator<(const ListEntry& a, const ListEntry& b) { return a.name < b.name; }
 };
 
@@ -48,6 +50,7 @@ struct Node {
   uint64_t d_ino = 0;  // as its directory listed it
   unsigned char d_type = 0;
   bool ghost = false;
+  int list_error = 0;  // directory: why it cannot be listed to the end
 };
 
 // Paths relative to the root, the root itself "".
@@ -58,6 +61,9 @@ std::string Digest(const std::string& bytes);
 std::string ReadXattrs(const std::string& path, std::map<std::string, std::string>* out);
 // Empty, or why the directory could not be listed.  Ghosts are looked for when `root` may tell.
 int ListDirectory(int fd, std::vector<ListEntry>* out);
+
+// Whether one of the directories lies above the path.
+bool IsBeneath(const std::string& path, const std::set<std::string>& dirs);
 
 // The tree below `root`, as the caller (root) sees it.
 Snapshot TakeSnapshot(const std::string& root);

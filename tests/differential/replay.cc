@@ -13,7 +13,7 @@ std::string FormatReplay(const RunPlan& plan) {
     if (plan.dropped.count(i) == 0) out << "# " << Describe(world.entries[i]) << "\n";
   }
   out << "world seed=" << plan.world.seed << " lowers=" << plan.world.lowers << " redirect=" << plan.redirect
-      << "\n";
+      << " hostile=" << plan.world.hostile << " userxattr=" << plan.world.userxattr << "\n";
   if (!plan.dropped.empty()) {
     out << "dropped";
     for (size_t index : plan.dropped) out << " " << index;
@@ -34,12 +34,14 @@ std::string ParseReplay(const std::string& text, RunPlan* plan) {
     if (line.empty() || line[0] == '#') continue;
     const std::string where = "line " + std::to_string(number) + ": ";
     if (line.compare(0, 6, "world ") == 0) {
-      int redirect = 0;
-      if (sscanf(line.c_str(), "world seed=%" SCNu64 " lowers=%d redirect=%d", &plan->world.seed,
-                 &plan->world.lowers, &redirect) != 3) {
+      int redirect = 0, hostile = 0, userxattr = 0;
+      if (sscanf(line.c_str(), "world seed=%" SCNu64 " lowers=%d redirect=%d hostile=%d userxattr=%d",
+                 &plan->world.seed, &plan->world.lowers, &redirect, &hostile, &userxattr) < 3) {
         return where + "not a world";
       }
       plan->redirect = redirect != 0;
+      plan->world.hostile |= hostile != 0;
+      plan->world.userxattr |= userxattr != 0;
     } else if (line.compare(0, 8, "dropped ") == 0) {
       std::istringstream numbers(line.substr(8));
       for (size_t index = 0; numbers >> index;) plan->dropped.insert(index);

@@ -58,14 +58,17 @@ class Sequence {
         masks_(masks),
         table_(table),
         start_(time(nullptr) - 1),
-        mounter_(std::move(first), std::move(second), plan.redirect, plan.against, std::move(log_path)),
+        mounter_(std::move(first), std::move(second), {plan.redirect, plan.world.userxattr}, plan.against,
+                 std::move(log_path)),
         comparer_(masks, start_),
-        uppers_(mounter_.first(), mounter_.second(), start_),
+        uppers_(mounter_.first(), mounter_.second(), plan.world.userxattr, start_),
         kernel_(mounter_.KernelDirs().mount),
         ply_(mounter_.PlyDirs().mount) {
     const bool fine_times = HasFineTimes(plan.dir);
     if (!fine_times) masks_->TimesTooCoarse();
     comparer_.SetFineTimes(fine_times);
+    comparer_.SetUserxattr(plan.world.userxattr);
+    comparer_.SetRefusals(plan.world.hostile || plan.world.userxattr);
     comparer_.SetMasksAllowed(!plan.against.IsKernel());
     for (const Entry& entry : MakeWorld(plan.world).entries) {
       for (const auto& [name, value] : entry.xattrs) xwhiteouts_ |= name == "trusted.overlay.whiteout";
@@ -265,7 +268,7 @@ Maybe Sequence::DoStep(const Step& step, int* error) {
 
 Maybe Sequence::DoSteps(RunResult* result) {
   std::optional<Generator> generator;
-  if (!plan_.fixed) generator.emplace(plan_.world.seed, TakeSnapshot(kernel_.mount()));
+  if (!plan_.fixed) generator.emplace(plan_.world.seed, TakeSnapshot(kernel_.mount()), plan_.world.userxattr);
   const size_t count = plan_.fixed ? plan_.fixed->size() : plan_.steps;
   for (size_t i = 0; i < count; ++i) {
     const Step step = plan_.fixed ? (*plan_.fixed)[i] : generator->Next();
@@ -287,7 +290,11 @@ Maybe Sequence::CheckEnd() {
   if (auto d = comparer_.CompareTrees(kernel, ply, "at the end")) return d;
   if (auto d = Unmount()) return d;
   alarm(kHangSeconds);
-  if (auto d = uppers_.Compare()) return d;
+  std::set<std::string> refused;
+  for (const auto& [path, node] : ply) {
+    if (node.sight.error != 0) refused.insert(path);
+  }
+  if (auto d = uppers_.Compare(refused)) return d;
   mounter_.Cross();
   if (auto d = Mount()) return d;
   alarm(kHangSeconds);

@@ -116,7 +116,7 @@ TEST_F(RunTest, UpperCheckTellsTwinsApart) {
   const int64_t start = time(nullptr) - 10;
   for (const auto& [kind, change] : changes) {
     MakeTwins();
-    const UpperCheck check(first_, second_, start);
+    const UpperCheck check(first_, second_, /*userxattr=*/false, start);
     ASSERT_FALSE(check.Compare());
     ASSERT_EQ(change(), 0) << kind;
     const auto d = check.Compare();

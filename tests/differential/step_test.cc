@@ -20,7 +20,7 @@ Snapshot SmallTree() {
 }
 
 std::vector<Step> Draw(uint64_t seed, size_t n) {
-  Generator generator(seed, SmallTree());
+  Generator generator(seed, SmallTree(), /*userxattr=*/false);
   std::vector<Step> steps;
   while (steps.size() < n) {
     steps.push_back(generator.Next());

@@ -64,6 +64,7 @@ Maybe CompareLines(const TreeLines& first, const TreeLines& second, const TreeNa
 
 Maybe CompareWithKernel(const Snapshot& ply, const Snapshot& kernel, const TreeNames& names, Masks* masks) {
   TreeLines mine = LinesOf(ply), theirs;
+  std::set<std::string> unread;  // that the kernel cannot list to the end
   for (const auto& [path, node] : kernel) {
     if (!ply.contains(path) && masks->GhostListed(&node, nullptr)) continue;
     if (RefusedByKernelOnly(node, ply, path)) {
@@ -73,7 +74,19 @@ Maybe CompareWithKernel(const Snapshot& ply, const Snapshot& kernel, const TreeN
       });
       continue;
     }
-    theirs[path] = NodeText(node, /*plyfs=*/false);
+    Node shown = node;
+    if (masks->RefusedEndsListing(path, kernel, ply)) {
+      unread.insert(path);
+      shown.data = ply.at(path).data;
+    }
+    if (auto at = ply.find(path); at != ply.end() && masks->DataBeyondSize(node, at->second)) {
+      shown.data = at->second.data;
+    }
+    theirs[path] = NodeText(shown, /*plyfs=*/false);
+  }
+  for (const auto& [path, node] : ply) {
+    if (kernel.contains(path)) continue;
+    if (IsBeneath(path, unread) || masks->RefusedNotListed(node)) mine.erase(path);
   }
   return CompareLines(mine, theirs, names);
 }

@@ -11,8 +11,6 @@
 namespace plyfs::diff {
 namespace {
 
-constexpr char kImpure[] = "trusted.overlay.impure";
-constexpr char kOrigin[] = "trusted.overlay.origin";
 constexpr size_t kFhHeader = 21;  // X1
 
 bool IsWhiteout(const Node& node) {
@@ -38,22 +36,25 @@ std::string Shape(const Node& node) {
   return shape;
 }
 
+}  // namespace
+
+UpperCheck::UpperCheck(const Dirs& first, const Dirs& second, bool userxattr, int64_t run_start)
+    : prefix_(userxattr ? "user.overlay." : "trusted.overlay."),
+      first_(Describe(first)),
+      second_(Describe(second)),
+      run_start_(run_start) {}
+
 // Xattrs whose value both sides must agree on.
-std::string XattrText(const Node& node) {
+std::string UpperCheck::XattrText(const Node& node) const {
   std::string text;
   for (const auto& [name, value] : node.xattrs) {
-    if (name == kOrigin || name == kImpure) continue;
-    const bool readable = name == "trusted.overlay.opaque" || name == "trusted.overlay.redirect";
-    const bool uuid = name == "trusted.overlay.uuid";
+    if (name == Record("origin") || name == Record("impure")) continue;
+    const bool readable = name == Record("opaque") || name == Record("redirect");
+    const bool uuid = name == Record("uuid");
     text += name + "=" + (uuid ? std::to_string(value.size()) : readable ? value : Digest(value)) + " ";
   }
   return text;
 }
-
-}  // namespace
-
-UpperCheck::UpperCheck(const Dirs& first, const Dirs& second, int64_t run_start)
-    : first_(Describe(first)), second_(Describe(second)), run_start_(run_start) {}
 
 UpperCheck::Side UpperCheck::Describe(const Dirs& dirs) {
   Side side{&dirs, {}};
@@ -91,7 +92,7 @@ std::string UpperCheck::OriginText(const Side& side, const std::string& value) {
 
 std::optional<Difference> UpperCheck::CompareOrigins(const std::string& path, const Node& a,
                                                      const Node& b) const {
-  auto at_a = a.xattrs.find(kOrigin), at_b = b.xattrs.find(kOrigin);
+  auto at_a = a.xattrs.find(Record("origin")), at_b = b.xattrs.find(Record("origin"));
   const bool has_a = at_a != a.xattrs.end(), has_b = at_b != b.xattrs.end();
   if (has_a != has_b) {
     return Differ("origin", path, has_a ? OriginText(first_, at_a->second) : "none",
@@ -115,19 +116,19 @@ std::optional<Difference> UpperCheck::CompareNodes(const std::string& path, cons
   if (!of_the_run && (m_a.tv_sec != m_b.tv_sec || m_a.tv_nsec != m_b.tv_nsec)) {
     return Differ("mtime", path, std::to_string(m_a.tv_sec), std::to_string(m_b.tv_sec));
   }
-  return CompareOrigins(path, a, b);
+  return std::nullopt;
 }
 
 // Whether an object with an origin that means something lies in the directory.
-bool UpperCheck::HoldsCopy(const Side& side, const Snapshot& tree, const std::string& dir) {
+bool UpperCheck::HoldsCopy(const Side& side, const Snapshot& tree, const std::string& dir) const {
   const std::string prefix = dir.empty() ? "" : dir + "/";
   for (auto at = tree.lower_bound(prefix); at != tree.end(); ++at) {
     const std::string& path = at->first;
     if (path.compare(0, prefix.size(), prefix) != 0) return false;
     if (path.size() == prefix.size() || path.find('/', prefix.size()) != std::string::npos) continue;
     const auto& xattrs = at->second.xattrs;
-    auto origin = xattrs.find(kOrigin);
-    if (origin == xattrs.end() || xattrs.count("trusted.overlay.opaque") != 0) continue;
+    auto origin = xattrs.find(Record("origin"));
+    if (origin == xattrs.end() || xattrs.count(Record("opaque")) != 0) continue;
     if (OriginText(side, origin->second)[0] == 'l') return true;
   }
   return false;
@@ -139,8 +140,8 @@ bool UpperCheck::HoldsCopy(const Side& side, const Snapshot& tree, const std::st
 std::optional<Difference> UpperCheck::CompareImpure(const Snapshot& a, const Snapshot& b) const {
   for (const auto& [path, node] : a) {
     auto other = b.find(path);
-    const bool marked = node.xattrs.count(kImpure) != 0;
-    if (other == b.end() || marked == (other->second.xattrs.count(kImpure) != 0)) continue;
+    const bool marked = node.xattrs.count(Record("impure")) != 0;
+    if (other == b.end() || marked == (other->second.xattrs.count(Record("impure")) != 0)) continue;
     if (!(marked ? HoldsCopy(second_, b, path) : HoldsCopy(first_, a, path))) continue;
     return Differ("impure mark", path, marked ? "marked" : "none", marked ? "none" : "marked");
   }
@@ -157,7 +158,7 @@ std::optional<Difference> UpperCheck::CheckWork(const Dirs& dirs) {
   return std::nullopt;
 }
 
-std::optional<Difference> UpperCheck::Compare() const {
+std::optional<Difference> UpperCheck::Compare(const std::set<std::string>& refused) const {
   if (auto d = CheckWork(*first_.dirs)) return d;
   if (auto d = CheckWork(*second_.dirs)) return d;
   const Snapshot a = TakeSnapshot(first_.dirs->upper), b = TakeSnapshot(second_.dirs->upper);
@@ -165,6 +166,8 @@ std::optional<Difference> UpperCheck::Compare() const {
     auto other = b.find(path);
     if (other == b.end()) return Differ("name", path, Shape(node), "absent");
     if (auto d = CompareNodes(path, node, other->second)) return d;
+    if (IsWhiteout(node) || refused.contains(path)) continue;
+    if (auto d = CompareOrigins(path, node, other->second)) return d;
   }
   for (const auto& [path, node] : b) {
     if (a.count(path) == 0) return Differ("name", path, "absent", Shape(node));

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "tests/differential/compare.h"
@@ -19,9 +20,11 @@ namespace plyfs::diff {
 
 class UpperCheck {
  public:
-  UpperCheck(const Dirs& first, const Dirs& second, int64_t run_start);
+  UpperCheck(const Dirs& first, const Dirs& second, bool userxattr, int64_t run_start);
 
-  std::optional<Difference> Compare() const;
+  // `refused`: paths whose lookup the mounts refuse.  The kernel writes an origin on a directory before it
+  // finds that out (L24; namei.c:ovl_lookup).
+  std::optional<Difference> Compare(const std::set<std::string>& refused = {}) const;
 
  private:
   struct Side {
@@ -32,11 +35,16 @@ class UpperCheck {
   static Side Describe(const Dirs& dirs);
   static std::string OriginText(const Side& side, const std::string& value);
   static Maybe CheckWork(const Dirs& dirs);
-  static bool HoldsCopy(const Side& side, const Snapshot& tree, const std::string& dir);
+  bool HoldsCopy(const Side& side, const Snapshot& tree, const std::string& dir) const;
   Maybe CompareImpure(const Snapshot& a, const Snapshot& b) const;
   Maybe CompareNodes(const std::string& path, const Node& a, const Node& b) const;
   Maybe CompareOrigins(const std::string& path, const Node& a, const Node& b) const;
 
+  // The name of a record.
+  std::string Record(const char* name) const { return prefix_ + name; }
+  std::string XattrText(const Node& node) const;
+
+  const std::string prefix_;
   const Side first_, second_;
   const int64_t run_start_;
 };

@@ -56,7 +56,8 @@ struct Entry {
 struct WorldPlan {
   uint64_t seed = 0;
   int lowers = 5;
-  bool hostile = false;  // with records that no mount writes
+  bool hostile = false;    // with records that no mount writes
+  bool userxattr = false;  // written for mounts that read the records of user.overlay
 };
 
 struct World {
@@ -70,9 +71,9 @@ void AddHostile(World* world);
 // One line an entry, as a reader of a failure wants it.
 std::string Describe(const Entry& entry);
 // Writes all entries but the dropped ones.  Empty, or what could not be made.
-enum class Family { kTrusted, kUser };
-std::string WriteWorld(const World& world, const std::set<size_t>& dropped, const Dirs& dirs,
-                       Family family = Family::kTrusted);
+std::string WriteWorld(const World& world, const std::set<size_t>& dropped, const Dirs& dirs);
+// The xattr's name with trusted.overlay and user.overlay exchanged.
+std::string InOtherFamily(const std::string& name);
 
 // Xattr values in their on-disk form: an ACL granting `uid` the permission bits `perm` beside `mode`, and a
 // version 2 capability set.

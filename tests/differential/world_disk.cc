@@ -60,24 +60,15 @@ int MakeObject(const Entry& e, const std::string& layer, const std::string& path
   return EINVAL;
 }
 
-// The record of the other family, if that is the one that the mount reads.
-std::string InFamily(const std::string& name, Family family) {
-  const std::string trusted = "trusted.overlay.", user = "user.overlay.";
-  if (family == Family::kTrusted) return name;
-  if (name.compare(0, trusted.size(), trusted) == 0) return user + name.substr(trusted.size());
-  if (name.compare(0, user.size(), user) == 0) return trusted + name.substr(user.size());
-  return name;
-}
-
 // A link or a whiteout has no attributes of its own; chown clears capabilities and setuid, so it comes first
 // (C4).
-int Dress(const Entry& e, const std::string& path, Family family) {
+int Dress(const Entry& e, const std::string& path, bool userxattr) {
   if (e.kind == EntryKind::kLink || e.kind == EntryKind::kWhiteout) return 0;
   if (lchown(path.c_str(), e.uid, e.gid) < 0) return errno;
   for (const auto& [name, value] : e.xattrs) {
-    const std::string of_family = InFamily(name, family);
-    if (lsetxattr(path.c_str(), of_family.c_str(), value.data(), value.size(), 0) < 0) {
-      if (errno == EPERM && family == Family::kUser) continue;  // no user xattrs on symlinks and specials
+    const std::string stored = userxattr ? InOtherFamily(name) : name;
+    if (lsetxattr(path.c_str(), stored.c_str(), value.data(), value.size(), 0) < 0) {
+      if (errno == EPERM && userxattr) continue;  // no user xattrs on symlinks and specials
       return errno;
     }
   }
@@ -123,7 +114,14 @@ bool MakeDirs(const std::string& base, int lowers, Dirs* dirs) {
   return true;
 }
 
-std::string WriteWorld(const World& world, const std::set<size_t>& dropped, const Dirs& dirs, Family family) {
+std::string InOtherFamily(const std::string& name) {
+  const std::string trusted = "trusted.overlay.", user = "user.overlay.";
+  if (name.starts_with(trusted)) return user + name.substr(trusted.size());
+  if (name.starts_with(user)) return trusted + name.substr(user.size());
+  return name;
+}
+
+std::string WriteWorld(const World& world, const std::set<size_t>& dropped, const Dirs& dirs) {
   std::vector<const Entry*> made;
   for (size_t i = 0; i < world.entries.size(); ++i) {
     const Entry& entry = world.entries[i];
@@ -132,7 +130,7 @@ std::string WriteWorld(const World& world, const std::set<size_t>& dropped, cons
     const std::string path = entry.path.empty() ? layer : layer + "/" + entry.path;
     int error = MakeObject(entry, layer, path);
     if (error == ENOENT) continue;  // what it stood in or was linked to has been dropped
-    if (error == 0) error = Dress(entry, path, family);
+    if (error == 0) error = Dress(entry, path, world.plan.userxattr);
     if (error != 0) return Describe(entry) + ": " + strerror(error);
     made.push_back(&entry);
   }

@@ -133,13 +133,9 @@ void HostileMaker::HostileRedirect(int layer) {
                                            std::string("\0a", 2),
                                            "/" + NoDirectory(),
                                            "/" + NoDirectory() + "/x"};
-  const std::vector<std::string> harmless = {"missing", "/missing/x", std::string(256, 'c'),
-                                             "/" + NoDirectory()};
   const std::string path = FreePath(layer);
   Entry& dir = Add(layer, EntryKind::kDir, path);
-  // What is refused in upper the kernel lists or not by what else the directory holds (readdir.c:
-  // ovl_cache_update).
-  dir.xattrs.emplace_back(kRedirect, dice_.Pick(layer == kUpperLayer ? harmless : values));
+  dir.xattrs.emplace_back(kRedirect, dice_.Pick(values));
   if (dice_.Chance(20)) dir.xattrs.emplace_back(kOpaque, "y");  // which wins (L10)
   Add(layer, EntryKind::kFile, path + "/d").size = 10;
 }
@@ -147,7 +143,6 @@ void HostileMaker::HostileRedirect(int layer) {
 void HostileMaker::Metacopy(int layer) {
   static const std::vector<std::string> values = {"", "", "junk", Bytes({0, 4, 0, 0}), std::string(300, 'm')};
   static const std::vector<size_t> sizes = {0, 100, 5000};
-  if (layer == kUpperLayer) layer = 0;  // as HostileRedirect
   Entry& file = Add(layer, EntryKind::kFile, FreePath(layer));
   file.size = dice_.Pick(sizes);
   file.xattrs.emplace_back(kMetacopy, dice_.Pick(values));
@@ -158,7 +153,9 @@ void HostileMaker::Metacopy(int layer) {
 void HostileMaker::XattrWhiteout(int layer) {
   static const std::vector<std::string> values = {"", "y", "junk"};
   Entry& file = Add(layer, EntryKind::kFile, FreePath(layer));
-  file.size = dice_.Chance(25) ? 5 : 0;  // only an empty one is a whiteout
+  // Only an empty one is a whiteout; one in upper that is emptied becomes one, which each side sees when it
+  // next looks.
+  file.size = layer != kUpperLayer && dice_.Chance(25) ? 5 : 0;
   file.xattrs.emplace_back(kWhiteout, dice_.Pick(values));
 }
 
@@ -168,7 +165,7 @@ void HostileMaker::WhiteoutDirectory(int layer) {
   for (const std::string& name : Alphabet()) {
     if (!dice_.Chance(60)) continue;
     Entry& file = Add(layer, EntryKind::kFile, path + "/" + name);
-    file.size = dice_.Chance(15) ? 5 : 0;
+    file.size = layer != kUpperLayer && dice_.Chance(15) ? 5 : 0;  // as XattrWhiteout
     if (dice_.Chance(75)) file.xattrs.emplace_back(kWhiteout, "");
   }
 }

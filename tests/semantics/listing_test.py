@@ -132,6 +132,25 @@ class Listings(TwinTest):
                 self.assertEqual(getattr(attributes, field), getattr(fresh, field), (name, field))
         self.assertEqual(len(primed), 19)
 
+    # D14: where the kernel cannot read on, or at all, plyfs lists what else there is, and what is refused.
+    def test_refused_names_are_listed(self):
+        os.mkdir(self.path("l/merged"))
+        self.write("l/merged/low", "x")
+        for folder in ("merged", "pure"):
+            os.mkdir(self.path("u", folder))
+            for name in ("a", "b", "refused", "z"):
+                self.write(f"u/{folder}/{name}", "x")
+            os.setxattr(self.path("u", folder, "refused"), "trusted.overlay.metacopy", b"")
+            os.setxattr(self.path("u", folder), "trusted.overlay.impure", b"y")
+            os.mkdir(self.path("u", folder, "only"))
+            self.write(f"u/{folder}/only/refused", "x")
+            os.setxattr(self.path("u", folder, "only/refused"), "trusted.overlay.metacopy", b"")
+        self.up()
+        for folder, below in (("merged", ["low"]), ("pure", [])):
+            self.assertEqual(sorted(os.listdir(self.path("m", folder))), sorted(["a", "b", "only", "refused", "z"] + below))
+            self.assertEqual(tried(os.stat, self.path("m", folder, "refused")), "EPERM")
+            self.assertEqual(tried(os.rmdir, self.path("m", folder, "only")), "ENOTEMPTY")
+
 
 if __name__ == "__main__":
     main()
