@@ -81,10 +81,11 @@ struct Act {
   }
 };
 
-std::vector<Act> Acts(Dice& dice, const std::string& root, int count) {
+// Where changes are made: `lowers` and upper.
+std::vector<Act> Acts(Dice& dice, const std::vector<std::string>& layers, int count) {
   std::vector<Act> acts;
   for (int i = 0; i < count; ++i) {
-    std::string layer = root + "/" + "abu"[dice() % 3];
+    const std::string& layer = layers[dice() % layers.size()];
     unsigned kind = dice() % 14;
     int components = 1 + static_cast<int>(dice() % kDepth);
     std::string text = std::to_string(i) + std::string(dice() % 5, '.');
@@ -291,14 +292,24 @@ std::string Differences(const View& live, const View& fresh) {
   return text;
 }
 
-class CoherenceRandomTest : public ::testing::TestWithParam<std::tuple<int, bool>> {
+struct Case {
+  int seed;
+  bool changes;  // through the mount as well
+  int lowers;
+};
+
+class CoherenceRandomTest : public ::testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
     std::string dir = "/dev/shm/plyfs_coherence_XXXXXX";
     ASSERT_NE(::mkdtemp(dir.data()), nullptr);
     root_ = dir;
-    for (const char* name : {"a", "b", "u", "w"}) std::filesystem::create_directory(root_ + "/" + name);
+    for (int i = 0; i < GetParam().lowers; ++i) lowers_.push_back(root_ + "/" + "abcdef"[i]);
+    layers_ = lowers_;
+    layers_.push_back(root_ + "/u");
+    for (const std::string& layer : layers_) std::filesystem::create_directory(layer);
+    std::filesystem::create_directory(root_ + "/w");
   }
   void TearDown() override {
     if (!root_.empty()) std::filesystem::remove_all(root_);
@@ -317,7 +328,8 @@ class CoherenceRandomTest : public ::testing::TestWithParam<std::tuple<int, bool
   // What a mount shows that starts now.  Upper is read as the topmost lower: its lock is the live mount's.
   View Fresh() {
     StackConfig config;
-    config.lowerdirs = {root_ + "/u", root_ + "/a", root_ + "/b"};
+    config.lowerdirs = lowers_;
+    config.lowerdirs.insert(config.lowerdirs.begin(), layers_.back());
     config.lower = LowerMode::kFrozen;
     std::unique_ptr<Parts> parts = Open(config);
     Client client(*parts);
@@ -325,22 +337,22 @@ class CoherenceRandomTest : public ::testing::TestWithParam<std::tuple<int, bool
   }
 
   std::string root_;
+  std::vector<std::string> lowers_, layers_;  // the latter with upper, last
 };
 
 TEST_P(CoherenceRandomTest, TheClientSeesWhatAFreshMountShows) {
-  auto [seed, changes] = GetParam();
-  Dice dice(static_cast<unsigned>(seed));
-  for (const Act& act : Acts(dice, root_, 60)) act.Do();
+  Dice dice(static_cast<unsigned>(GetParam().seed));
+  for (const Act& act : Acts(dice, layers_, 20 * static_cast<int>(layers_.size()))) act.Do();
   StackConfig config;
-  config.lowerdirs = {root_ + "/a", root_ + "/b"};
-  config.upperdir = root_ + "/u";
+  config.lowerdirs = lowers_;
+  config.upperdir = layers_.back();
   config.workdir = root_ + "/w";
   std::unique_ptr<Parts> parts = Open(config);
   ASSERT_NE(parts, nullptr);
   Client client(*parts);
   for (int round = 0; round < 5; ++round) {
     (void)Live(client);
-    std::vector<Act> acts = Acts(dice, root_, 1 + static_cast<int>(dice() % 40));
+    std::vector<Act> acts = Acts(dice, layers_, 1 + static_cast<int>(dice() % 40));
     pid_t hands = ::fork();
     ASSERT_GE(hands, 0);
     if (hands == 0) {
@@ -349,7 +361,7 @@ TEST_P(CoherenceRandomTest, TheClientSeesWhatAFreshMountShows) {
     }
     int status = -1;
     while (::waitpid(hands, &status, WNOHANG) == 0) {
-      if (changes) {
+      if (GetParam().changes) {
         client.Change(dice);
       } else {
         (void)Live(client);
@@ -370,13 +382,23 @@ TEST_P(CoherenceRandomTest, TheClientSeesWhatAFreshMountShows) {
 }
 
 // By hand: PLYFS_SEEDS=500.
-int Seeds() {
-  const char* seeds = ::getenv("PLYFS_SEEDS");
-  return seeds ? ::atoi(seeds) : 30;
+std::vector<Case> Cases(int lowers, int seeds) {
+  if (const char* by_hand = ::getenv("PLYFS_SEEDS")) seeds = ::atoi(by_hand);
+  std::vector<Case> cases;
+  for (int seed = 1; seed <= seeds; ++seed) {
+    for (bool changes : {false, true}) cases.push_back(Case{seed, changes, lowers});
+  }
+  return cases;
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, CoherenceRandomTest,
-                         ::testing::Combine(::testing::Range(1, 1 + Seeds()), ::testing::Bool()));
+std::string NameOf(const ::testing::TestParamInfo<Case>& info) {
+  return std::to_string(info.param.seed) + (info.param.changes ? "changes" : "looks");
+}
+
+INSTANTIATE_TEST_SUITE_P(TwoLayers, CoherenceRandomTest, ::testing::ValuesIn(Cases(2, 30)), NameOf);
+// So many that a directory is watched, and its names asked for in the layers that hold them, only when that
+// pays.
+INSTANTIATE_TEST_SUITE_P(SixLayers, CoherenceRandomTest, ::testing::ValuesIn(Cases(6, 8)), NameOf);
 
 }  // namespace
 }  // namespace plyfs
