@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "absl/container/flat_hash_map.h"
+#include "engine/base/clock.h"
 #include "engine/base/log.h"
 #include "engine/io/sys_open.h"
 #include "engine/layer/object.h"
@@ -222,6 +223,7 @@ void Coherence::ObjectChanged(const InodeRef& inode, bool data) {
 
 void Coherence::ListingChanged(const InodeRef& dir) {
   dir->DropListing();
+  dir->NoteChangedByHand(MonotonicSeconds());
   dir->DropAttr();
   if (parts_.invalidator) parts_.invalidator->InvalidateData(dir->id());
 }

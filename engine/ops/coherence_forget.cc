@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "absl/container/flat_hash_map.h"
+#include "engine/base/clock.h"
 #include "engine/ops/coherence.h"
 #include "engine/ops/parts.h"
 
@@ -13,6 +14,7 @@ void Coherence::ForgetObject(const InodeRef& inode) {
   inode->SetProtection(Inode::kUnknownProtection);
   if (inode->is_dir()) {
     inode->DropListing();
+    inode->NoteChangedByHand(MonotonicSeconds());
   } else {
     inode->SetDataStamp(0);
   }

@@ -74,6 +74,7 @@ void PublishName(Parts& parts, const InodeRef& inode, const InodeName& at, bool 
   if (!parts.invalidator) return;
   if (other) parts.invalidator->InvalidateEntry(at.parent->id(), at.name);
   parts.invalidator->InvalidateAttr(at.parent->id());
+  if (other_number) parts.invalidator->InvalidateData(at.parent->id());  // the listing it has cached
 }
 
 // The object has lost its name while somebody holds it: its copy has none either (N19).

@@ -40,19 +40,23 @@ bool NotLater(const TimeSpec& a, const TimeSpec& b) {
   return a.sec < b.sec || (a.sec == b.sec && a.nsec <= b.nsec);
 }
 
-// A client's reading of an upper directory moves its atime as the mount of upper says (C21).  The listing
-// itself comes from memory, so the directory is read a little only when an update may be due (fs/inode.c:
-// relatime_need_update).
+// The listing comes from memory, so the directory is read a little where it is due; whether its atime moves
+// is for the mount of upper to say (C21).
 void TouchAtime(Parts& parts, const InodeRef& dir) {
-  if (!dir->is_upper() || !parts.writable() || dir->unlinked()) return;
-  Result<Attr> attr = StatInode(parts, dir);
-  constexpr int64_t kDay = 24 * 60 * 60;
-  bool due = attr.ok() && (NotLater(attr->atime, attr->mtime) || NotLater(attr->atime, attr->ctime) ||
-                           attr->atime.sec + kDay <= ::time(nullptr));
-  if (!due) return;
   Result<UniqueFd> fd = OpenUpper(parts, dir, O_RDONLY | O_DIRECTORY);
   if (fd.ok()) (void)sys::DirReader(fd->get()).Next();
   dir->DropAttr();
+}
+
+// The client is about to cache what it reads.
+void NoteCaching(Parts& parts, const OpenDir& dir, const View& view) {
+  if (dir.cache == OpenDir::Cache::kNone) return;
+  if (!dir.inode->watched()) {
+    // It was hoped to become so when the directory was opened.
+    if (parts.invalidator) parts.invalidator->InvalidateData(dir.inode->id());
+  } else if (dir.cache == OpenDir::Cache::kAnew && dir.inode->listing() == view.listing) {
+    view.listing->NoteClientHasIt();
+  }
 }
 
 uint64_t ParentIno(const Inode& dir) {
@@ -62,10 +66,19 @@ uint64_t ParentIno(const Inode& dir) {
 
 }  // namespace
 
+bool AtimeIsDue(Parts& parts, const InodeRef& dir, uint32_t open_flags) {
+  if ((open_flags & O_NOATIME) || !dir->is_upper() || !parts.writable() || dir->unlinked()) return false;
+  Result<Attr> attr = StatInode(parts, dir);
+  constexpr int64_t kDay = 24 * 60 * 60;
+  return attr.ok() && (NotLater(attr->atime, attr->mtime) || NotLater(attr->atime, attr->ctime) ||
+                       attr->atime.sec + kDay <= ::time(nullptr));
+}
+
 Status VisitListing(Parts& parts, OpenDir& dir, Cookie from,
                     const std::function<Result<bool>(const DirEntry&)>& visit) {
   PLY_TRY(View view, TakeView(parts, dir, from == 0));
-  if (from == 0 && !(dir.flags & O_NOATIME)) TouchAtime(parts, dir.inode);
+  NoteCaching(parts, dir, view);
+  if (from == 0 && AtimeIsDue(parts, dir.inode, dir.flags)) TouchAtime(parts, dir.inode);
   if (from < kAfterDot) {
     PLY_TRY(bool more, visit(DirEntry{".", dir.inode->st_ino(), DT_DIR, kAfterDot}));
     if (!more) return OkStatus();

@@ -10,6 +10,9 @@
 
 namespace plyfs {
 
+// Whether a client's reading of an upper directory moves the atime (C21; fs/inode.c:relatime_need_update).
+bool AtimeIsDue(Parts& parts, const InodeRef& dir, uint32_t open_flags);
+
 // A batch of entries in cookie order.  `from` 0 begins the listing anew (D4, D5); any other goes on in the
 // snapshot.  Calls `visit` with each entry, "." and ".." first, until it answers false or the listing ends.
 // ENOENT: the directory was removed (D7).

@@ -32,7 +32,14 @@ struct OpenFile {
 };
 
 struct OpenDir {
-  OpenDir(InodeRef opened, uint32_t open_flags) : inode(std::move(opened)), flags(open_flags) {
+  // What the client caches of the listing, as it was told when it opened the directory.
+  enum class Cache {
+    kNone,  // nothing
+    kAnew,  // it has dropped what it had, and keeps what it reads through this
+    kKeep,  // it has the present listing
+  };
+  OpenDir(InodeRef opened, uint32_t open_flags, Cache client_cache = Cache::kNone)
+      : inode(std::move(opened)), flags(open_flags), cache(client_cache) {
     inode->AddOpen();
   }
   ~OpenDir() ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -42,6 +49,7 @@ struct OpenDir {
 
   const InodeRef inode;
   const uint32_t flags;  // as open(2) has them
+  const Cache cache;
   // The snapshot being read (D4), taken when the client reads from the start.
   Mutex mu{LockRank::kOpenDir};
   std::shared_ptr<MergedDir> listing ABSL_GUARDED_BY(mu);

@@ -146,6 +146,9 @@ class Inode {
     if (!listing_used_.load(std::memory_order_relaxed)) listing_used_.store(true, std::memory_order_relaxed);
   }
   bool TakeListingUse() { return listing_used_.exchange(false, std::memory_order_relaxed); }
+  // A change by hand of what it lists was told at that time (seconds of CLOCK_MONOTONIC, 0: never).
+  void NoteChangedByHand(uint32_t now_s) { changed_by_hand_s_.store(now_s, std::memory_order_relaxed); }
+  uint32_t changed_by_hand_s() const { return changed_by_hand_s_.load(std::memory_order_relaxed); }
   // Rent or buy (design.md, walk 2): what it has cost so far to ask the layers for this directory's names one
   // by one, in layers asked.  Once it reaches the price of reading the directory whole, RentIsDue tells one
   // caller so, and the account starts anew.
@@ -299,6 +302,7 @@ class Inode {
   std::atomic<bool> upper_known_{false};
   std::atomic<bool> unlinked_{false};
   std::atomic<bool> listing_used_{false};
+  std::atomic<uint32_t> changed_by_hand_s_{0};
 
   mutable TinyMutex mu_;
   ObjectId upper_ ABSL_GUARDED_BY(mu_);

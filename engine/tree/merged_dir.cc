@@ -20,6 +20,7 @@ void MergedDir::Insert(std::string_view name, uint8_t type, uint64_t ino) {
 }
 
 void MergedDir::SetIno(std::string_view name, uint64_t ino) {
+  client_has_it_.store(false, std::memory_order_release);
   WriterLock lock(mu_);
   if (auto it = current_.find(name); it != current_.end()) {
     auto at = std::lower_bound(deltas_.begin(), deltas_.end(), it->second,

@@ -9,6 +9,7 @@
 #ifndef PLYFS_ENGINE_TREE_MERGED_DIR_H_
 #define PLYFS_ENGINE_TREE_MERGED_DIR_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <set>
@@ -49,6 +50,11 @@ class MergedDir {
   // the listing is published.
   void NoteXattrWhiteouts() { xattr_whiteouts_ = true; }
   bool xattr_whiteouts() const { return xattr_whiteouts_; }
+
+  // The client caches this very listing: what it has cached of the directory may stay.  Not after SetIno,
+  // which is no change that the client knows of.
+  void NoteClientHasIt() { client_has_it_.store(true, std::memory_order_release); }
+  bool client_has_it() const { return client_has_it_.load(std::memory_order_acquire); }
 
   // The name is there now, as this; replaces what was there.  Upper's own names at load come through here
   // too.
@@ -91,6 +97,8 @@ class MergedDir {
   const std::shared_ptr<const LowerIndex> index_;
   const Cookie first_cookie_;
   bool xattr_whiteouts_ = false;
+
+  std::atomic<bool> client_has_it_{false};
 
   mutable SharedMutex mu_{LockRank::kMergedDir};
   std::vector<Delta> deltas_ ABSL_GUARDED_BY(mu_);                           // in cookie order

@@ -1,0 +1,80 @@
+// What the client is allowed to keep of listings (FOPEN_CACHE_DIR).
+#include "engine/union_fs/coherence_for_test.h"
+
+namespace plyfs {
+namespace {
+
+class DirCacheTest : public CoherenceTest {
+ protected:
+  // "anew", "keep" or "none", as an open of the directory is answered; then it is read whole.
+  std::string OpenAndRead(NodeId node, uint32_t flags = 0) {
+    Result<Opened> dir = ops::OpenDir(*parts_, node, flags);
+    if (!dir.ok()) return "errno " + std::to_string(dir.error());
+    EXPECT_TRUE(ops::ReadDir(*parts_, dir->handle, 0, [](const DirEntry&) { return true; }).ok());
+    ops::ReleaseDir(*parts_, dir->handle);
+    return !dir->cache_dir ? "none" : dir->keep_cache ? "keep" : "anew";
+  }
+};
+
+TEST_F(DirCacheTest, KeptFromTheFirstReadingOn) {
+  ByHand("mkdir a/d b/d; touch a/d/x b/d/y");
+  Mount();
+  NodeId d = Walk("d");
+  EXPECT_EQ(OpenAndRead(d), "anew");
+  EXPECT_EQ(OpenAndRead(d), "keep");
+  // An open that reads nothing leaves the client with nothing.
+  parts_->tree.inodes.Find(d)->DropListing();
+  ops::ReleaseDir(*parts_, ops::OpenDir(*parts_, d, 0)->handle);
+  EXPECT_EQ(OpenAndRead(d), "anew");
+  EXPECT_EQ(OpenAndRead(d), "keep");
+}
+
+TEST_F(DirCacheTest, NothingShortlyAfterAChangeByHand) {
+  ByHand("mkdir a/d b/d; touch a/d/x b/d/y");
+  Mount();
+  NodeId d = Walk("d");
+  OpenAndRead(d);
+  ByHand("touch b/d/new");
+  EXPECT_TRUE(Soon([&] { return told_.Data(d); }));
+  EXPECT_EQ(OpenAndRead(d), "none");
+  parts_->tree.inodes.Find(d)->NoteChangedByHand(1);  // long ago
+  EXPECT_EQ(OpenAndRead(d), "anew");
+  EXPECT_EQ(OpenAndRead(d), "keep");
+}
+
+TEST_F(DirCacheTest, NothingWhereNobodyWouldTell) {
+  ByHand("mkdir a/d; touch a/d/x");
+  Mount();
+  parts_->coherence = std::make_unique<Coherence>(*parts_, Watcher::Options{0, true});
+  NodeId d = Walk("d");
+  // The first open hoped for a watch: what was read through it is taken back.
+  EXPECT_EQ(OpenAndRead(d), "anew");
+  EXPECT_TRUE(told_.Data(d));
+  EXPECT_EQ(OpenAndRead(d), "none");
+}
+
+// S6 D10: a copy of one of several links has a number of its own.
+TEST_F(DirCacheTest, AnewWhenANumberHasChanged) {
+  ByHand("mkdir a/d; touch a/d/x; ln a/d/x a/d/y");
+  Mount(LowerMode::kFrozen);
+  NodeId d = Walk("d"), x = Walk("d/x");
+  OpenAndRead(d);
+  EXPECT_EQ(OpenAndRead(d), "keep");
+  ops::Release(*parts_, Open(x, O_WRONLY));
+  EXPECT_TRUE(told_.Data(d));
+  EXPECT_EQ(OpenAndRead(d, O_NOATIME), "anew");
+}
+
+// C21: an upper directory's atime moves when it is read after it was changed, so the reading must come here.
+TEST_F(DirCacheTest, NothingWhileTheAtimeIsDue) {
+  ByHand("mkdir u/d; touch -a -d @1000000 u/d");
+  Mount();
+  NodeId d = Walk("d");
+  EXPECT_EQ(OpenAndRead(d), "none");
+  EXPECT_GT(ops::GetAttr(*parts_, d, 0)->attr.atime.sec, 1000000);
+  EXPECT_EQ(OpenAndRead(d), "anew");
+  EXPECT_EQ(OpenAndRead(d), "keep");
+}
+
+}  // namespace
+}  // namespace plyfs
