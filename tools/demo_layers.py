@@ -7,6 +7,7 @@ import concurrent.futures
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 # What the demo cannot do without inside the merged tree, chosen first together with all that it depends on; then
@@ -161,13 +162,16 @@ def make(folder, packages, progress):
     host = HostPaths()
     layers = [os.path.join(folder, str(i)) for i in range(len(packages) + 1)]
     with concurrent.futures.ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2)) as pool:
-        work = [pool.submit(make_base_layer, layers[-1], host)]
-        work += [pool.submit(make_package_layer, *pair, host) for pair in zip(packages, layers)]
         try:
+            work = [pool.submit(make_base_layer, layers[-1], host)]
+            work += [pool.submit(make_package_layer, *pair, host) for pair in zip(packages, layers)]
             for i, done in enumerate(concurrent.futures.as_completed(work), 1):
                 done.result()
                 progress(i, len(work))
         except BaseException:
+            # A second one would leave copies running in what is about to be removed.
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     return layers

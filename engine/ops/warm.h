@@ -37,7 +37,7 @@ std::optional<Result<std::string>> ListXattr(Tree& tree, const XattrNames& names
 // only asks for the room it needs.
 Result<std::string> ShownXattrs(const XattrNames& names, std::string stored, size_t room);
 
-// open_dir_warm.cc.  Never has to ask.
+// open_dir_warm.cc.
 // `atime_due`: reading the directory is to move its atime (C21), so the client is to come for the listing.
 Opened OpenDir(HandleTable<plyfs::OpenDir>& dirs, const InodeRef& dir, uint32_t flags, bool atime_due);
 
