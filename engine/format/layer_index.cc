@@ -125,7 +125,7 @@ std::string EncodeIndexPage(const std::vector<IndexSlot>& slots) {
   for (const IndexSlot& slot : slots) {
     AppendLittle(&bytes, slot.path_hash);
     AppendLittle(&bytes, slot.block);
-    AppendLittle(&bytes, slot.offset);
+    AppendLittle(&bytes, slot.part);
   }
   StoreLittle(&bytes, 0, IndexChecksum(std::string_view(bytes).substr(8)));
   return bytes;
@@ -149,17 +149,18 @@ IndexSlot IndexPage::slot(size_t i) const {
                    LoadLittle<uint32_t>(bytes_, at + 12)};
 }
 
-size_t IndexPage::LowerBound(uint64_t path_hash) const {
-  size_t low = 0, high = size();
-  while (low < high) {
-    const size_t middle = (low + high) / 2;
-    if (LoadLittle<uint64_t>(bytes_, kIndexPageHead + middle * kIndexSlotSize) < path_hash) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low;
+size_t IndexPage::LowerBound(uint64_t path_hash, uint64_t least, uint64_t greatest) const {
+  auto hash = [this](size_t i) { return LoadLittle<uint64_t>(bytes_, kIndexPageHead + i * kIndexSlotSize); };
+  const size_t slots = size();
+  if (path_hash < least) return 0;
+  // At most 255 slots, so 24 bits of the range are enough to tell where.
+  int shift = 0;
+  while (((greatest - least) >> shift) >> 24 != 0) ++shift;
+  const uint64_t range = ((greatest - least) >> shift) + 1, at = (path_hash - least) >> shift;
+  size_t i = std::min<uint64_t>(at * slots / range, slots - 1);
+  while (i > 0 && hash(i - 1) >= path_hash) --i;
+  while (i < slots && hash(i) < path_hash) ++i;
+  return i;
 }
 
 std::optional<std::vector<uint64_t>> ParsePageHashes(std::string_view bytes, const IndexHeader& header) {

@@ -76,7 +76,7 @@ std::optional<IndexHeader> ParseIndexHeader(std::string_view bytes, uint64_t fil
 struct IndexSlot {
   uint64_t path_hash = 0;
   uint32_t block = 0;
-  uint32_t offset = 0;  // in the block
+  uint32_t part = 0;  // which of the block's parts, the first being 0
   friend bool operator==(const IndexSlot&, const IndexSlot&) = default;
 };
 
@@ -90,8 +90,9 @@ class IndexPage {
 
   size_t size() const { return (bytes_.size() - kIndexPageHead) / kIndexSlotSize; }
   IndexSlot slot(size_t i) const;
-  // The first slot whose hash is not below; size() if there is none.
-  size_t LowerBound(uint64_t path_hash) const;
+  // The first slot whose hash is not below; size() if there is none.  Hashes are spread evenly, so it is
+  // looked for where it ought to be between the least and the greatest that the page can hold.
+  size_t LowerBound(uint64_t path_hash, uint64_t least = 0, uint64_t greatest = ~uint64_t{0}) const;
   size_t bytes() const { return bytes_.size(); }
 
  private:
@@ -104,6 +105,10 @@ std::optional<std::vector<uint64_t>> ParsePageHashes(std::string_view bytes, con
 
 // Finds damage, not forgery: any change within eight bytes, and all but one in 2^64 of others.
 uint64_t IndexChecksum(std::string_view bytes);
+// Of a name in its directory.
+inline uint16_t IndexNameHash(std::string_view name) {
+  return static_cast<uint16_t>(IndexChecksum(name));
+}
 // SipHash-2-4, so that who makes a layer cannot choose paths that meet.
 uint64_t IndexPathHash(const IndexHashKey& key, std::string_view path);
 

@@ -205,12 +205,12 @@ size_t IndexPart::size() const {
   return LoadLittle<uint16_t>(bytes_, kPartCount);
 }
 
-size_t IndexPart::offsets_at() const {
-  return kPartHead + LoadLittle<uint16_t>(bytes_, kPartPathSize);
+uint16_t IndexPart::name_hash(size_t i) const {
+  return LoadLittle<uint16_t>(bytes_, kPartHead + path().size() + i * sizeof(uint16_t));
 }
 
 size_t IndexPart::entry_at(size_t i) const {
-  return LoadLittle<uint16_t>(bytes_, offsets_at() + i * sizeof(uint16_t));
+  return LoadLittle<uint16_t>(bytes_, kPartHead + path().size() + (size() + i) * sizeof(uint16_t));
 }
 
 IndexEntryView IndexPart::entry(size_t i) const {
@@ -220,17 +220,16 @@ IndexEntryView IndexPart::entry(size_t i) const {
   return IndexEntryView(bytes_.substr(at, size));
 }
 
-size_t IndexPart::LowerBound(std::string_view name) const {
-  size_t low = 0, high = size();
-  while (low < high) {
-    const size_t middle = (low + high) / 2;
-    if (entry(middle).name() < name) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
+// The hashes lie side by side: reading them all costs less than jumping from name to name.
+std::optional<IndexEntryView> IndexPart::Find(std::string_view name) const {
+  const uint16_t wanted = IndexNameHash(name);
+  const size_t count = size();
+  for (size_t i = 0; i < count; ++i) {
+    if (name_hash(i) != wanted) continue;
+    const IndexEntryView view = entry(i);
+    if (view.name() == name) return view;
   }
-  return low;
+  return std::nullopt;
 }
 
 // `bytes_` is as long as the part says.
@@ -241,7 +240,7 @@ bool IndexPart::Valid() const {
     return false;
   }
   if (number() == 0 || size() == 0) return false;
-  size_t at = kPartHead + path_size + size() * sizeof(uint16_t);
+  size_t at = kPartHead + path_size + size() * kPartPerEntry;
   if (bytes_.size() < at || !IsPath(path())) return false;
   std::string_view before;
   for (size_t i = 0; i < size(); ++i) {
@@ -253,24 +252,30 @@ bool IndexPart::Valid() const {
     if (itself != view.name().empty()) return false;
     if (itself && !S_ISDIR(view.mode())) return false;
     if (i > 0 && view.name() <= before) return false;
+    if (name_hash(i) != IndexNameHash(view.name())) return false;
     before = view.name();
     at += view.bytes_.size();
   }
   return at == bytes_.size();
 }
 
-std::optional<IndexBlock> IndexBlock::Parse(std::string bytes) {
-  if (bytes.size() < kBlockHead || bytes.size() > kIndexBlockSize) return std::nullopt;
-  if (LoadLittle<uint64_t>(bytes, 0) != IndexChecksum(std::string_view(bytes).substr(kBlockUsed))) {
-    return std::nullopt;
-  }
-  IndexBlock block(std::move(bytes));
+std::optional<IndexBlock> IndexBlock::Parse(std::unique_ptr<char[]> bytes, size_t size) {
+  if (size < kBlockHead || size > kIndexBlockSize) return std::nullopt;
+  const std::string_view all(bytes.get(), size);
+  if (LoadLittle<uint64_t>(all, 0) != IndexChecksum(all.substr(kBlockUsed))) return std::nullopt;
+  IndexBlock block(std::move(bytes), size);
   if (!block.FindParts()) return std::nullopt;
   return block;
 }
 
+std::optional<IndexBlock> IndexBlock::Parse(std::string_view bytes) {
+  std::unique_ptr<char[]> copy(new char[bytes.size()]);
+  bytes.copy(copy.get(), bytes.size());
+  return Parse(std::move(copy), bytes.size());
+}
+
 bool IndexBlock::FindParts() {
-  const std::string_view all = bytes_;
+  const std::string_view all(bytes_.get(), size_);
   const size_t used = LoadLittle<uint32_t>(all, kBlockUsed);
   if (used > all.size() || LoadLittle<uint32_t>(all, kBlockZero) != 0) return false;
   size_t at = kBlockHead;
@@ -285,10 +290,11 @@ bool IndexBlock::FindParts() {
   return at == used && !parts_.empty();
 }
 
-std::optional<IndexPart> IndexBlock::part(uint32_t offset) const {
-  if (!std::binary_search(parts_.begin(), parts_.end(), offset)) return std::nullopt;
-  const std::string_view all = bytes_;
-  return IndexPart(all.substr(offset, LoadLittle<uint32_t>(all, offset + kPartSize)));
+std::optional<IndexPart> IndexBlock::part(uint32_t number) const {
+  if (number >= parts_.size()) return std::nullopt;
+  const size_t at = parts_[number];
+  const std::string_view all(bytes_.get(), size_);
+  return IndexPart(all.substr(at, LoadLittle<uint32_t>(all, at + kPartSize)));
 }
 
 }  // namespace plyfs

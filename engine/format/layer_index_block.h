@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -74,14 +75,14 @@ class IndexPart {
   uint32_t number() const;
   size_t size() const;
   IndexEntryView entry(size_t i) const;
-  // The first entry whose name is not below; size() if there is none.
-  size_t LowerBound(std::string_view name) const;
+  // The entry of that name.
+  std::optional<IndexEntryView> Find(std::string_view name) const;
 
  private:
   friend class IndexBlock;
   explicit IndexPart(std::string_view bytes) : bytes_(bytes) {}
   bool Valid() const;
-  size_t offsets_at() const;
+  uint16_t name_hash(size_t i) const;
   size_t entry_at(size_t i) const;
 
   std::string_view bytes_;
@@ -90,23 +91,22 @@ class IndexPart {
 class IndexBlock {
  public:
   // Null: damaged.  Everything in the block is checked here, and only here.
-  static std::optional<IndexBlock> Parse(std::string bytes);
-  // The part that begins there; null: none does.
-  std::optional<IndexPart> part(uint32_t offset) const;
-  // Where the parts begin.
-  const std::vector<uint16_t>& parts() const { return parts_; }
-  size_t bytes() const { return bytes_.size() + parts_.capacity() * sizeof(uint16_t); }
+  static std::optional<IndexBlock> Parse(std::unique_ptr<char[]> bytes, size_t size);
+  static std::optional<IndexBlock> Parse(std::string_view bytes);
+
+  // Null: it has no such part.
+  std::optional<IndexPart> part(uint32_t number) const;
+  size_t parts() const { return parts_.size(); }
+  size_t bytes() const { return size_ + parts_.capacity() * sizeof(uint16_t); }
 
  private:
-  explicit IndexBlock(std::string bytes) : bytes_(std::move(bytes)) {}
+  IndexBlock(std::unique_ptr<char[]> bytes, size_t size) : bytes_(std::move(bytes)), size_(size) {}
   bool FindParts();
 
-  std::string bytes_;
+  std::unique_ptr<char[]> bytes_;
+  size_t size_;
   std::vector<uint16_t> parts_;
 };
-
-// Where the first part stands in each block that a directory goes on into.
-inline constexpr uint32_t kIndexFirstPart = 16;
 
 // Writes a file: directories in any order, each once.  What comes out goes to the sink in the order of the
 // file, from behind the header on; the header comes last, for the front.
@@ -131,6 +131,7 @@ class IndexEncoder {
   Sink sink_;
   IndexHeader header_;
   std::string block_;
+  uint32_t parts_ = 0;  // in it
   std::vector<IndexSlot> slots_;
 };
 

@@ -74,7 +74,7 @@ std::string EncodeEntry(IndexEntry entry) {
 }
 
 size_t SizeInPart(const std::string& entry) {
-  return sizeof(uint16_t) + entry.size();
+  return kPartPerEntry + entry.size();
 }
 
 }  // namespace
@@ -92,6 +92,7 @@ Status IndexEncoder::StartBlock() {
     PLY_CHECK(sink_(block_));
   }
   block_.assign(kBlockHead, '\0');
+  parts_ = 0;
   ++header_.blocks;
   return OkStatus();
 }
@@ -125,8 +126,7 @@ Status IndexEncoder::AddDirectory(std::string_view path, std::vector<IndexEntry>
     left -= SizeInPart(encoded[i]);
   }
   ends.push_back(encoded.size());
-  slots_.push_back(IndexSlot{IndexPathHash(header_.hash_key, path), header_.blocks - 1,
-                             static_cast<uint32_t>(block_.size())});
+  slots_.push_back(IndexSlot{IndexPathHash(header_.hash_key, path), header_.blocks - 1, parts_});
   header_.entries += encoded.size();
   for (size_t i = 0, from = 0; i < ends.size(); from = ends[i++]) {
     if (i > 0) PLY_CHECK(StartBlock());
@@ -140,7 +140,11 @@ Status IndexEncoder::WritePart(std::string_view path, const std::vector<std::str
                                size_t to, bool first, uint32_t number) {
   std::string part(kPartHead, '\0');
   part += path;
-  size_t at = part.size() + (to - from) * sizeof(uint16_t);
+  size_t at = part.size() + (to - from) * kPartPerEntry;
+  for (size_t i = from; i < to; ++i) {
+    const std::string_view entry = entries[i];
+    AppendLittle(&part, IndexNameHash(entry.substr(kEntryHead, LoadLittle<uint8_t>(entry, kNameSize))));
+  }
   for (size_t i = from; i < to; ++i) {
     AppendLittle(&part, static_cast<uint16_t>(at));
     at += entries[i].size();
@@ -152,6 +156,7 @@ Status IndexEncoder::WritePart(std::string_view path, const std::vector<std::str
   StoreLittle(&part, kPartCount, static_cast<uint16_t>(to - from));
   StoreLittle(&part, kPartFirst, static_cast<uint8_t>(first ? 1 : 0));
   block_ += part;
+  ++parts_;
   if (block_.size() > kIndexBlockSize) return PLY_BUG("a block of a layer index is too long");
   return OkStatus();
 }

@@ -11,7 +11,9 @@ namespace plyfs::layer_index_layout {
 // A block: checksum of what follows it, how much of the block is used, zero; then parts.
 enum BlockAt : size_t { kBlockUsed = 8, kBlockZero = 12, kBlockHead = 16 };
 
-// A part: the path follows the head, then the entries' offsets in the part (16 bits each), then the entries.
+// A part: the path follows the head, then the hashes of the entries' names (16 bits each), their offsets in
+// the part (16 bits each), then the entries.
+constexpr size_t kPartPerEntry = 4;  // bytes of hash and offset
 enum PartAt : size_t {
   kPartSize = 0,
   kPartNumber = 4,

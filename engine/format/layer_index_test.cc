@@ -82,15 +82,19 @@ struct File {
     for (uint32_t i = 0; i < parts; ++i) {
       auto block = IndexBlock::Parse(Block(slot.block + i));
       ASSERT_TRUE(block);
-      auto part = block->part(i == 0 ? slot.offset : kIndexFirstPart);
+      auto part = block->part(i == 0 ? slot.part : 0);
       ASSERT_TRUE(part);
       ASSERT_EQ(part->path(), path);
       ASSERT_EQ(part->first(), i == 0);
       if (i == 0) parts = part->number();
-      if (i > 0) ASSERT_EQ(part->number(), i);
+      if (i > 0) {
+        ASSERT_EQ(part->number(), i);
+      }
       for (size_t e = 0; e < part->size(); ++e) {
         IndexEntry entry = part->entry(e).ToEntry();
-        ASSERT_EQ(part->LowerBound(entry.name), e);
+        auto again = part->Find(entry.name);
+        ASSERT_TRUE(again);
+        ASSERT_EQ(again->ToEntry().attr.ino, entry.attr.ino);
         ASSERT_TRUE(found->emplace(entry.name, entry).second);
       }
     }
@@ -151,7 +155,7 @@ TEST(LayerIndex, RecordsAreFoundByTheirFullNames) {
   ASSERT_TRUE(file.encoder.AddDirectory("", {self}).ok());
   file.Finish();
   auto block = IndexBlock::Parse(file.Block(0));
-  IndexEntryView view = block->part(kIndexFirstPart)->entry(0);
+  IndexEntryView view = block->part(0)->entry(0);
   EXPECT_EQ(view.record("trusted.overlay.opaque"), "y");
   EXPECT_EQ(view.record("user.overlay.opaque"), "x");
   EXPECT_EQ(view.record("trusted.overlay.redirect"), std::nullopt);
@@ -297,8 +301,8 @@ TEST(LayerIndex, HostileBlocksAreRefusedOrHarmless) {
       auto block = IndexBlock::Parse(Sealed(bytes, 8));
       if (!block) continue;
       ++accepted;
-      for (uint16_t at : block->parts()) {
-        auto part = block->part(at);
+      for (uint32_t number = 0; number < block->parts(); ++number) {
+        auto part = block->part(number);
         for (size_t e = 0; e < part->size(); ++e) {
           IndexEntry entry = part->entry(e).ToEntry();
           EXPECT_EQ(entry.name.find('/'), std::string::npos);
@@ -339,6 +343,25 @@ TEST(LayerIndex, HeadersWhoseSizesLieAreRefused) {
       std::string head = file.bytes.substr(0, kIndexHeaderSize);
       StoreLittle(&head, at, value);
       EXPECT_FALSE(ParseIndexHeader(Sealed(head, 24), file.bytes.size(), &why)) << at << " " << value;
+    }
+  }
+}
+
+TEST(LayerIndex, SlotsAreFoundWhereverHashesCrowd) {
+  for (uint64_t step : {uint64_t{1}, uint64_t{1} << 20, uint64_t{1} << 55}) {
+    for (uint64_t first : {uint64_t{0}, uint64_t{12345}, ~uint64_t{0} - 99 * step}) {
+      std::vector<IndexSlot> slots;
+      for (uint64_t i = 0; i < 100; ++i) slots.push_back(IndexSlot{first + i / 2 * 2 * step, 0, 0});
+      auto page = IndexPage::Parse(EncodeIndexPage(slots));
+      ASSERT_TRUE(page);
+      for (uint64_t least : {uint64_t{0}, first}) {
+        for (uint64_t greatest : {~uint64_t{0}, slots.back().path_hash}) {
+          for (size_t i = 0; i < slots.size(); ++i) {
+            EXPECT_EQ(page->LowerBound(slots[i].path_hash, least, greatest), i / 2 * 2);
+            EXPECT_EQ(page->LowerBound(slots[i].path_hash + 1, least, greatest), i / 2 * 2 + 2);
+          }
+        }
+      }
     }
   }
 }

@@ -147,8 +147,11 @@ std::shared_ptr<const IndexFile::Block> IndexFile::LoadBlock(uint32_t number) {
       return block;
     }
   }
-  Result<std::string> bytes = ReadExactly(header_.block_at(number), header_.block_size(number));
-  std::optional<IndexBlock> parsed = bytes.ok() ? IndexBlock::Parse(*std::move(bytes)) : std::nullopt;
+  const size_t block_size = header_.block_size(number);
+  std::unique_ptr<char[]> bytes(new char[block_size]);
+  Result<size_t> got = sys::Pread(fd_.get(), bytes.get(), block_size, header_.block_at(number));
+  std::optional<IndexBlock> parsed;
+  if (got.ok() && *got == block_size) parsed = IndexBlock::Parse(std::move(bytes), block_size);
   if (!parsed) return GiveUp("damaged"), nullptr;
   const size_t size = parsed->bytes();
   auto block = std::make_shared<const Block>(*std::move(parsed));
@@ -195,7 +198,9 @@ std::optional<IndexFile::Directory> IndexFile::Find(std::string_view path) {
   for (; number < header_.pages; ++number) {
     std::shared_ptr<const Page> page = LoadPage(number);
     if (!page) return std::nullopt;
-    size_t i = page->value.LowerBound(hash);
+    const bool last = number + 1 == header_.pages;
+    const uint64_t least = page_hashes_.empty() ? 0 : page_hashes_[number];
+    size_t i = page->value.LowerBound(hash, least, last ? ~uint64_t{0} : page_hashes_[number + 1]);
     for (; i < page->value.size(); ++i) {
       const IndexSlot slot = page->value.slot(i);
       if (slot.path_hash != hash) return std::nullopt;
@@ -211,7 +216,7 @@ std::optional<IndexFile::Directory> IndexFile::Follow(const IndexSlot& slot, std
   if (slot.block >= header_.blocks) return GiveUp("damaged"), std::nullopt;
   std::shared_ptr<const Block> block = LoadBlock(slot.block);
   if (!block) return std::nullopt;
-  std::optional<IndexPart> part = block->value.part(slot.offset);
+  std::optional<IndexPart> part = block->value.part(slot.part);
   if (!part || !part->first()) return GiveUp("damaged"), std::nullopt;
   if (part->path() != path) return std::nullopt;
   return Directory(std::move(block), *part, slot.block);
@@ -223,7 +228,7 @@ std::optional<IndexFile::Directory> IndexFile::PartOf(const Directory& dir, uint
   if (at >= header_.blocks) return GiveUp("damaged"), std::nullopt;
   std::shared_ptr<const Block> block = LoadBlock(static_cast<uint32_t>(at));
   if (!block) return std::nullopt;
-  std::optional<IndexPart> part = block->value.part(kIndexFirstPart);
+  std::optional<IndexPart> part = block->value.part(0);
   if (!part || part->first() || part->number() != number || part->path() != dir.part_.path()) {
     return GiveUp("damaged"), std::nullopt;
   }
@@ -247,11 +252,10 @@ IndexFile::Answer IndexFile::Ask(std::string_view path, std::string_view name) {
       high = middle;
     }
   }
-  const size_t i = in->part_.LowerBound(name);
-  if (i == in->part_.size() || in->part_.entry(i).name() != name) return Answer{true, std::nullopt};
-  IndexEntryView entry = in->part_.entry(i);
-  if (entry.ask_layer()) return Answer();
-  return Answer{true, Held{std::move(in->block_), entry}};
+  std::optional<IndexEntryView> entry = in->part_.Find(name);
+  if (!entry) return Answer{true, std::nullopt};
+  if (entry->ask_layer()) return Answer();
+  return Answer{true, Held{std::move(in->block_), *entry}};
 }
 
 Status IndexFile::Visit(const Directory& dir, const std::function<Status(const IndexEntryView&)>& visit) {

@@ -137,10 +137,13 @@ class Prober {
   Result<size_t> AskMembers(const std::vector<LowerMember>& members, size_t first) {
     // Not absolute, so the whole path is one name.
     const std::string component(fold_.path());
-    PLY_TRY(size_t answered, AskIndices(members, first, component));
+    const bool plain = lowers_.plain && &members == &lowers_.members;
+    if (plain && first > 0) return TakePlain(members, first, component);
+    size_t end = plain ? 1 : members.size();
+    PLY_TRY(size_t answered, AskIndices(members, first, end, component));
     if (answered > first) return answered;
-    size_t end = first + 1;
-    while (end < members.size() && !LayerOf(members[end]).trusted_index()) ++end;
+    end = first + 1;
+    while (!plain && end < members.size() && !LayerOf(members[end]).trusted_index()) ++end;
     if (first + 1 == end) {
       AskedLayer::Note(members[first].layer);
       LowerPath path = members[first].path.Child(component);
@@ -178,12 +181,12 @@ class Prober {
   const Layer& LayerOf(const LowerMember& member) const { return context_.stack.lower(member.layer); }
 
   // Likewise, of the layers' indices, as far as they know.
-  Result<size_t> AskIndices(const std::vector<LowerMember>& members, size_t first,
+  Result<size_t> AskIndices(const std::vector<LowerMember>& members, size_t first, size_t end,
                             const std::string& component) {
     size_t i = first;
     std::string dir;
     LowerPath path;
-    for (; i < members.size() && !fold_.done() && !fold_.absolute() && fold_.path() == component; ++i) {
+    for (; i < end && !fold_.done() && !fold_.absolute() && fold_.path() == component; ++i) {
       if (!LayerOf(members[i]).trusted_index()) break;
       if (i == first || !(members[i].path == members[i - 1].path)) {
         dir = members[i].path.ToString();
@@ -194,6 +197,23 @@ class Prober {
       BeginMember(members[i]);
       PLY_CHECK(fold_.BeginLayer(members[i].layer, members[i].layer == lowers_.lowest));
       PLY_CHECK(Take(members[i].layer, path, ExamineIndexed(context_, fold_, LayerOf(members[i]), *answer)));
+    }
+    return i;
+  }
+
+  // Directories that are known to say nothing.
+  Result<size_t> TakePlain(const std::vector<LowerMember>& members, size_t first,
+                           const std::string& component) {
+    Finding directory;
+    directory.found = Found::kDirectory;
+    size_t i = first;
+    LowerPath path;
+    for (; i < members.size() && !fold_.done(); ++i) {
+      if (i == first || !(members[i].path == members[i - 1].path)) path = members[i].path.Child(component);
+      BeginMember(members[i]);
+      PLY_CHECK(fold_.BeginLayer(members[i].layer, members[i].layer == lowers_.lowest));
+      PLY_TRY(FoldStep step, fold_.Add(directory));
+      if (step.role == Role::kMember) out_.members.push_back(LowerMember{members[i].layer, path});
     }
     return i;
   }

@@ -50,27 +50,30 @@ struct Adding {
   const Reading& reading;
   LowerIndexBuilder* builder;
 
-  Status operator()(const ScannedEntry& e) const {
+  Status operator()(const ScannedEntry& e, bool plain = false) const {
     if (e.whiteout) {
       builder->AddWhiteout(layer.id(), e.name);
     } else {
-      builder->Add(layer.id(), e.name, e.type, MapIno(parts, ObjectId{layer.device(), e.ino, 0}));
+      builder->Add(layer.id(), e.name, e.type, MapIno(parts, ObjectId{layer.device(), e.ino, 0}), plain);
     }
     return builder->size() <= reading.most_names ? OkStatus() : Status(Errno(kTooMany));
   }
   Status Indexed(const IndexFile::Directory& dir) const {
     const XattrNames& names = parts.records.names();
     const bool xwhiteouts = HasXwhiteouts(dir.itself(), names);
-    return layer.index()->Visit(
-        dir, [&](const IndexEntryView& entry) { return (*this)(ScannedOf(entry, names, xwhiteouts)); });
+    const bool trusted = layer.trusted_index() != nullptr;
+    return layer.index()->Visit(dir, [&](const IndexEntryView& entry) {
+      const bool plain = trusted && !entry.has_records() && !entry.ask_layer();
+      return (*this)(ScannedOf(entry, names, xwhiteouts), plain);
+    });
   }
 };
 
 // The layer's index has the directory, and as it is now: `fd` is watched if anybody is to know.
 std::optional<IndexFile::Directory> StillIndexed(const Parts& parts, const Layer& layer,
-                                                 const LowerPath& path, int fd) {
+                                                 const std::string& path, int fd) {
   if (!layer.index()) return std::nullopt;
-  std::optional<IndexFile::Directory> dir = layer.index()->Find(path.ToString());
+  std::optional<IndexFile::Directory> dir = layer.index()->Find(path);
   if (!dir) return std::nullopt;
   Result<struct statx> now = sys::StatxFd(fd);
   if (!now.ok()) return std::nullopt;
@@ -82,19 +85,19 @@ std::optional<IndexFile::Directory> StillIndexed(const Parts& parts, const Layer
   return dir;
 }
 
-// `plain`: known to hold no whiteouts but devices.
-Status AddLower(Parts& parts, const Layer& layer, const LowerPath& path, bool plain, const Reading& reading,
-                LowerIndexBuilder* builder, bool* xwhiteouts) {
+// `text` is the path; `plain`: known to hold no whiteouts but devices.
+Status AddLower(Parts& parts, const Layer& layer, const LowerPath& path, const std::string& text, bool plain,
+                const Reading& reading, LowerIndexBuilder* builder, bool* xwhiteouts) {
   const Adding add{parts, layer, reading, builder};
   if (IndexFile* index = layer.trusted_index()) {
-    if (auto dir = index->Find(path.ToString())) return add.Indexed(*dir);
+    if (auto dir = index->Find(text)) return add.Indexed(*dir);
   }
   Result<UniqueFd> fd = OpenToList(layer, path);
   // Removed by hand since the directory was looked up: it holds nothing any more.
   if (fd.error() == ENOENT || fd.error() == ENOTDIR) return OkStatus();
   if (!fd.ok()) return fd.status();
   if (reading.marking) reading.marking->Lower(fd->get(), layer);
-  if (auto dir = StillIndexed(parts, layer, path, fd->get())) return add.Indexed(*dir);
+  if (auto dir = StillIndexed(parts, layer, text, fd->get())) return add.Indexed(*dir);
   XattrWhiteouts look = XattrWhiteouts::kNowhere;
   if (!plain) {
     PLY_TRY(look, HowToLook(parts, fd->get(), xwhiteouts));
@@ -108,12 +111,14 @@ Result<std::shared_ptr<const LowerIndex>> IndexLowersOnce(Parts& parts, const In
   DirLowers lowers = dir.lowers();
   if (lowers.empty()) return std::shared_ptr<const LowerIndex>();
   LowerIndexBuilder builder;
+  std::string path;
   // Where layers do not change, what the lookup has seen of them holds; it did not look at the lowest.
   bool known_plain = !parts.coherence && dir.seen_copies().no_xwhiteouts;
   for (size_t i = 0; i < lowers.size(); ++i) {
     bool plain = known_plain && i + 1 < lowers.size();
     const Layer& layer = parts.stack->lower(lowers.layer(i));
-    PLY_CHECK(AddLower(parts, layer, lowers.path(i), plain, reading, &builder, xwhiteouts));
+    if (i == 0 || !(lowers.path(i) == lowers.path(i - 1))) path = lowers.path(i).ToString();
+    PLY_CHECK(AddLower(parts, layer, lowers.path(i), path, plain, reading, &builder, xwhiteouts));
   }
   return builder.Build(parts.tree.layer_sets);
 }

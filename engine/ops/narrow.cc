@@ -74,6 +74,8 @@ Lowers WhomToAsk(const Inode& dir, const Listed& listed) {
   if (known.empty()) return lowers;
   lowers.lowest = known.layers->layers().back();
   lowers.members = Holders(known, listed);
+  const LowerIndex::Entry* entry = listed.held.entry;
+  lowers.plain = entry && entry->plain && entry->set != LowerIndex::kUncounted;
   lowers.rest = [&dir](LayerId from) { return MembersFrom(dir.lowers(), from); };
   return lowers;
 }

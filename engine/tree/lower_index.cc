@@ -35,19 +35,19 @@ LowerIndexBuilder::LowerIndexBuilder() : index_(std::make_unique<LowerIndex>()) 
   links_.emplace_back();  // 0 ends a chain
 }
 
-bool LowerIndexBuilder::Add(LayerId layer, std::string_view name, uint8_t type, uint64_t ino) {
-  return Put(layer, name, type, ino);
+bool LowerIndexBuilder::Add(LayerId layer, std::string_view name, uint8_t type, uint64_t ino, bool plain) {
+  return Put(layer, name, type, ino, plain);
 }
 
 void LowerIndexBuilder::AddWhiteout(LayerId layer, std::string_view name) {
-  Put(layer, name, kHidden, 0);
+  Put(layer, name, kHidden, 0, false);
 }
 
-bool LowerIndexBuilder::Put(LayerId layer, std::string_view name, uint8_t type, uint64_t ino) {
+bool LowerIndexBuilder::Put(LayerId layer, std::string_view name, uint8_t type, uint64_t ino, bool plain) {
   uint64_t hash = Name::Trusted(name).hash();
   size_t at = Probe(index_->table_, hash, [&](uint32_t i) { return index_->name(i) == name; });
   if (index_->table_[at] != 0) {
-    SeenAgain(index_->table_[at] - 1, layer, type);
+    SeenAgain(index_->table_[at] - 1, layer, type, plain);
     return false;
   }
   LowerIndex::Entry entry;
@@ -56,6 +56,7 @@ bool LowerIndexBuilder::Put(LayerId layer, std::string_view name, uint8_t type, 
   entry.layer = layer;
   entry.name_size = static_cast<uint8_t>(name.size());
   entry.type = type;
+  entry.plain = plain && type == DT_DIR;
   index_->names_.append(name);
   index_->entries_.push_back(entry);
   chains_.emplace_back();
@@ -73,13 +74,14 @@ void LowerIndexBuilder::Grow() {
   index_->table_ = std::move(bigger);
 }
 
-void LowerIndexBuilder::SeenAgain(uint32_t i, LayerId layer, uint8_t type) {
+void LowerIndexBuilder::SeenAgain(uint32_t i, LayerId layer, uint8_t type, bool plain) {
   if (index_->entries_[i].type != DT_DIR) return;
   Chain& chain = chains_[i];
   if (chain.closed || type != DT_DIR) {
     chain.closed = true;
     return;
   }
+  index_->entries_[i].plain &= plain;
   auto link = static_cast<uint32_t>(links_.size());
   links_.push_back(Link{layer, 0});
   if (chain.first == 0) {
@@ -105,7 +107,7 @@ std::shared_ptr<const LowerIndex> LowerIndexBuilder::Build(LayerSetTable& sets) 
   for (uint32_t i = 0; i < index_->entries_.size(); ++i) {
     const LowerIndex::Entry& e = index_->entries_[i];
     if (e.type == kHidden) continue;
-    clean.Put(e.layer, index_->name(i), e.type, e.ino);
+    clean.Put(e.layer, index_->name(i), e.type, e.ino, e.plain);
     if (chains_[i].first == 0) continue;
     LowerIndex::Entry& entry = clean.index_->entries_.back();
     entry.set = LowerIndex::kUncounted;

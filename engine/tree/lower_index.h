@@ -30,6 +30,8 @@ class LowerIndex {
     uint16_t set = 0;   // kAlone, kUncounted, or a directory's place in the table of sets, counted from 1
     uint8_t name_size = 0;
     uint8_t type = 0;  // DT_*
+    // A directory, in all layers of the set, and none of these has a record (opaque, redirect).
+    bool plain = false;
   };
   static constexpr uint16_t kAlone = 0;
   static constexpr uint16_t kUncounted = 0xffff;
@@ -61,7 +63,8 @@ class LowerIndexBuilder {
   LowerIndexBuilder();
 
   // The layers' entries, topmost layer first.  A name seen before in a higher layer stays as it was; false.
-  bool Add(LayerId layer, std::string_view name, uint8_t type, uint64_t ino);
+  // `plain`: it is known to have no records.
+  bool Add(LayerId layer, std::string_view name, uint8_t type, uint64_t ino, bool plain = false);
   // A whiteout hides the name in the layers below.
   void AddWhiteout(LayerId layer, std::string_view name);
   // Names seen, hidden ones among them.
@@ -80,8 +83,8 @@ class LowerIndexBuilder {
     uint32_t first = 0, last = 0;  // into links_
     bool closed = false;           // something else than a directory ended the merge
   };
-  bool Put(LayerId layer, std::string_view name, uint8_t type, uint64_t ino);
-  void SeenAgain(uint32_t i, LayerId layer, uint8_t type);
+  bool Put(LayerId layer, std::string_view name, uint8_t type, uint64_t ino, bool plain);
+  void SeenAgain(uint32_t i, LayerId layer, uint8_t type, bool plain);
   LayerSetRef SetOf(uint32_t i, LayerSetTable& sets) const;
   void Grow();
 
