@@ -4,6 +4,7 @@ The host's files are only read.  They are copied, by reflink where the filesyste
 write through the mount reach the host.
 """
 import concurrent.futures
+import contextlib
 import os
 import re
 import shutil
@@ -24,6 +25,9 @@ BASE_DIRS = {"/dev": 0o755, "/proc": 0o555, "/sys": 0o555, "/run": 0o755, "/tmp"
              "/etc": 0o755, "/usr": 0o755, "/usr/bin": 0o755}
 MERGED_USR = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 INFO = "/var/lib/dpkg/info"
+
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Package:
@@ -157,20 +161,35 @@ def make_base_layer(layer, host):
     copy(sorted({host.real(path) for path in alternatives()}), layer)
 
 
+@contextlib.contextmanager
+def interrupted_later():
+    """A pool that is interrupted while it starts a thread never waits for that thread."""
+    noted = []
+    handlers = {number: signal.signal(number, lambda *what: noted.append(what)) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for number, _ in noted:
+        signal.raise_signal(number)
+
+
 def make(folder, packages, progress):
     """Layers 0 (topmost) to n in `folder`, named by their numbers; the last is the base.  Their paths."""
     host = HostPaths()
     layers = [os.path.join(folder, str(i)) for i in range(len(packages) + 1)]
     with concurrent.futures.ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2)) as pool:
         try:
-            work = [pool.submit(make_base_layer, layers[-1], host)]
-            work += [pool.submit(make_package_layer, *pair, host) for pair in zip(packages, layers)]
+            with interrupted_later():
+                work = [pool.submit(make_base_layer, layers[-1], host)]
+                work += [pool.submit(make_package_layer, *pair, host) for pair in zip(packages, layers)]
             for i, done in enumerate(concurrent.futures.as_completed(work), 1):
                 done.result()
                 progress(i, len(work))
         except BaseException:
             # A second one would leave copies running in what is about to be removed.
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for number in SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
             pool.shutdown(wait=True, cancel_futures=True)
             raise
