@@ -36,6 +36,7 @@ class Generator {
   };
   enum class Want { kAny, kFile, kDir, kNotDir, kSymlink, kSpecial };
 
+  mode_t TypeAt(const std::string& path) const;  // 0: nothing known there
   std::string Existing(Want want);
   std::string EmptyDir();
   std::string Fresh();

@@ -82,6 +82,7 @@ void Generator::DrawRename(Step* step) {
     step->user = 0;
     step->path = Existing(Want::kAny);
     step->path2 = Fresh();
+    if (dice_.Chance(20)) step->path = Spoilt(step->path);
     return;
   }
   const bool onto_existing = step->a == RENAME_EXCHANGE ? dice_.Chance(92) : dice_.Chance(30);
@@ -127,6 +128,18 @@ void Generator::DrawOpen(Step* step) {
     step->a = O_RDONLY | O_DIRECTORY;
     step->path = Existing(Want::kDir);
   }
+  if (dice_.Chance(4)) {
+    std::string special = Existing(Want::kSpecial);
+    if (TypeAt(special) == S_IFIFO) {
+      step->path = std::move(special);
+      step->a = O_RDWR | O_NONBLOCK;
+    }
+  }
+}
+
+mode_t Generator::TypeAt(const std::string& path) const {
+  auto it = names_.find(path);
+  return it == names_.end() ? 0 : it->second;
 }
 
 void Generator::DrawSlotUse(Step* step) {
@@ -152,6 +165,8 @@ void Generator::DrawSlotUse(Step* step) {
       return;
     case Op::kWrite:
       if (dice_.Chance(25)) step->a = -1;
+      if (TypeAt(slots_[static_cast<size_t>(step->slot)].path) == S_IFIFO)
+        step->b = lengths.back();  // fills it
       [[fallthrough]];
     case Op::kMmapWrite:
       step->c = static_cast<int64_t>(dice_.Below(1000));
@@ -185,7 +200,12 @@ void Generator::DrawSlotUse(Step* step) {
       step->b = DrawTime();
       return;
     case Op::kFsetxattr:
-      return DrawXattr(step);
+      DrawXattr(step);
+      for (const auto& [path, name] : xattrs_) {
+        if (step->a == XATTR_CREATE && path == slots_[static_cast<size_t>(step->slot)].path)
+          step->name = name;
+      }
+      return;
     case Op::kFlock:
       step->a = dice_.Chance(35) ? LOCK_SH : dice_.Chance(80) ? LOCK_EX : LOCK_UN;
       return;

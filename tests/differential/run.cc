@@ -174,6 +174,13 @@ bool Sequence::LeaveOut(const Step& step) {
     masks_->ChownToNobodySkipped();
     return true;
   }
+  // The kernel clears the bit without moving the ctime where no ACL is there (A9).
+  if (step.op == Op::kRemoveAcl && step.c == 0 && step.user != 0) {
+    const Sight sight = kernel_.Look(step.path);
+    if (sight.error != 0 || (sight.stx.stx_mode & 02000) == 0) return false;
+    masks_->SetGidWithoutAclSkipped();
+    return true;
+  }
   constexpr int64_t kBeyondAnyFile = int64_t{1} << 50;
   if (step.op == Op::kCopyRange && step.user != 0 && step.b >= kBeyondAnyFile &&
       kernel_.SlotOpen(step.slot2)) {
