@@ -76,6 +76,35 @@ class Caches(TwinTest):
         asked = [line for line in again if " LOOKUP " in line or " GETATTR " in line and "node=1 " not in line]
         self.assertEqual(asked, [])
 
+    def test_listings_are_kept_between_opens(self):
+        self.lay()
+        self.serve(",lower=watch")
+
+        def names():
+            self.assertEqual(sorted(os.listdir(self.path("m/d"))), self.want)
+        self.want = ["x", "y"]
+        self.assertTrue(any(" READDIR" in line for line in self.asked(names)))
+        for _ in range(3):
+            again = self.asked(names)
+            self.assertTrue(any(" OPENDIR " in line for line in again), again)
+            self.assertFalse(any(" READDIR" in line for line in again), again)
+        os.rename(self.path("m/d/x"), self.path("m/d/z"))  # through the mount: at once
+        self.want = ["y", "z"]
+        names()
+        names()
+        self.write("l/d/hand", "x")  # by hand: within a second, and also where the client had cached it since
+        os.unlink(self.path("l/d/y"))
+        self.want = ["hand", "z"]
+        until = time.monotonic() + 10
+        while sorted(os.listdir(self.path("m/d"))) != self.want and time.monotonic() < until:
+            time.sleep(0.01)
+        for _ in range(3):
+            names()
+        time.sleep(3.5)
+        names()
+        names()
+        self.assertFalse(any(" READDIR" in line for line in self.asked(names)))
+
     def test_symlinks_and_pages_are_read_once(self):
         self.lay()
         self.serve(",lower=watch")
