@@ -115,7 +115,7 @@ Maybe Comparer::CompareTimes(const Sight& kernel, const Sight& ply, Rules rules)
   if (!both_of_run && !SameTime(kernel.stx.stx_atime, ply.stx.stx_atime)) {
     if (masks_allowed_ && masks_->AtimeNotMoved(kernel, ply, run_start_)) return std::nullopt;
     // Since a crossed remount the kernel serves what plyfs has read.
-    if (masks_allowed_ && ever_crossed_ && masks_->AtimeNotMoved(ply, kernel, run_start_))
+    if (masks_allowed_ && (ever_crossed_ || walked_apart_) && masks_->AtimeNotMoved(ply, kernel, run_start_))
       return std::nullopt;
     if (masks_allowed_ && MovedReadonly(ply) && masks_->AtimeMovedReadonly(kernel, run_start_))
       return std::nullopt;
@@ -179,6 +179,8 @@ Maybe Comparer::CompareChanges(const Step& step, const Outcome& kernel, const Ou
     const bool only_kernel = k_c && !p_c && masks_allowed_;
     if (only_kernel && (masks_->ImpureDropped(step, k1) || masks_->ImpureSetAgain(step, kernel, k1)))
       continue;
+    const bool only_ply = p_c && !k_c && masks_allowed_ && refusals_;
+    if (only_ply && masks_->ImpureForNothing(step, kernel, k1)) continue;
     PLY_DIFFER(DifferIf("ctime moved", k0.subject, k_c, p_c));
   }
   return std::nullopt;
@@ -314,6 +316,7 @@ Maybe Comparer::CompareAll(const Snapshot& kernel, const Snapshot& ply, Rules ru
     if (unread.contains(path)) shown.data = other->second.data;
     if (auto d = CompareNodes(path, shown, other->second, rules)) return with_time(*d);
   }
+  walked_apart_ |= !unread.empty();
   if (auto d = CompareNames(kernel, ply, unread)) return with_time(*d);
   if (auto d = CheckListedNumbers(kernel, false)) return with_time(*d);
   if (auto d = CheckListedNumbers(ply, masks_allowed_)) return with_time(*d);

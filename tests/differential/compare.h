@@ -86,6 +86,7 @@ class Comparer {
   bool fine_times_ = true;
   bool userxattr_ = false;
   bool refusals_ = false;
+  bool walked_apart_ = false;  // a walk of the tree has read directories on plyfs's side only (D14)
   std::vector<std::pair<int64_t, int64_t>> readonly_;  // when the mounts were so, in nanoseconds
   InodePairs inodes_;
 };

@@ -126,6 +126,11 @@ bool Masks::ImpureSetAgain(const Step& step, const Outcome& kernel, const Sight&
   return Use("D11 stale impure mark set again");
 }
 
+bool Masks::ImpureForNothing(const Step& step, const Outcome& kernel, const Sight& dir) {
+  if (step.op != Op::kRename || kernel.error == 0 || !S_ISDIR(dir.stx.stx_mode)) return false;
+  return Use("R18 impure mark for an origin that means nothing");
+}
+
 bool Masks::ImpureTakesRoom(const Step& step, const Outcome& kernel, const Outcome& ply) {
   if (step.op != Op::kListxattr || step.a <= 0 || kernel.error != 0 || ply.error != ERANGE) return false;
   if (kernel.after.empty() || !S_ISDIR(kernel.after[0].stx.stx_mode)) return false;

@@ -63,6 +63,9 @@ class Masks {
   bool ImpureDropped(const Step& step, const Sight& kernel);
   // A refused rename then marks its destination again (R20).
   bool ImpureSetAgain(const Step& step, const Outcome& kernel, const Sight& dir);
+  // R18: plyfs marks the destination of whatever has an origin, also one that means nothing (L21), which
+  // shows where the rename is then refused.  Any mark is allowed (Z2).
+  bool ImpureForNothing(const Step& step, const Outcome& kernel, const Sight& dir);
   // As long as it is there it takes room in the list that a caller has to offer (ovl_listxattr).
   bool ImpureTakesRoom(const Step& step, const Outcome& kernel, const Outcome& ply);
   // D10 [P]: the kernel lists another number than stat tells.
