@@ -22,8 +22,8 @@ constexpr Weight kWeights[] = {
     {Op::kFchmod, 12},    {Op::kFchown, 10},    {Op::kFutimens, 10},  {Op::kFsetxattr, 10},
     {Op::kFsync, 9},      {Op::kFlock, 30},     {Op::kChmod, 40},     {Op::kChown, 35},
     {Op::kUtimens, 30},   {Op::kTruncate, 25},  {Op::kSetxattr, 35},  {Op::kRemovexattr, 40},
-    {Op::kGetxattr, 12},  {Op::kListxattr, 8},  {Op::kSetAcl, 25},    {Op::kRemoveAcl, 8},
-    {Op::kReaddir, 35},   {Op::kReadlink, 8},   {Op::kAccess, 10},    {Op::kStatfs, 5},
+    {Op::kGetxattr, 12},  {Op::kListxattr, 8},  {Op::kSetAcl, 25},    {Op::kRemoveAcl, 16},
+    {Op::kReaddir, 35},   {Op::kReadlink, 8},   {Op::kAccess, 10},    {Op::kStatfs, 9},
     {Op::kExec, 8},       {Op::kRemount, 14},   {Op::kReadonly, 6},   {Op::kCheck, 10}};
 
 // How long a mount stays read-only, in steps.

@@ -37,8 +37,11 @@ class Masks {
   void GhostDirectorySkipped() { ++skipped_["D9 step on a directory of raw whiteouts"]; }
   // A10 [F]: docs/differences.md; with set-id bits and a writer about plyfs cannot tell it from a write to
   // come.
+  void WriteBeyondTheEndSkipped() { ++skipped_["F28 write too far by one without privileges"]; }
   void SetGidWithoutAclSkipped() { ++skipped_["A9 removal by a stranger of a set-group-id object's ACL"]; }
-  void ChownToNobodySkipped() { ++skipped_["A10 chown(-1, -1) of a set-id file by a stranger"]; }
+  void ChownToNobodySkipped() {
+    ++skipped_["A10 chown(-1, -1) of a set-id file, by a stranger or held open"];
+  }
   // F5 [F]: docs/differences.md; the client removes set-id bits before it asks, and is then refused.
   void CopyBeyondTheEndSkipped() { ++skipped_["F5 refused copy to a set-id file by a stranger"]; }
   // N19 [P]: a metadata change by the descriptor of an unlinked lower object that is no regular file makes

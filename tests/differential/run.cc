@@ -94,6 +94,7 @@ class Sequence {
   Maybe Remount(const Step& step);
   Maybe CheckTrees(const std::string& when);
   Maybe CheckEnd();
+  bool HeldOpen(const Sight& object);
   bool LeaveOut(const Step& step);
   void PinWhatMayGo(const Step& step);
   void ForgetTemporary(int slot);
@@ -164,14 +165,29 @@ Maybe Sequence::CheckTrees(const std::string& when) {
   return comparer_.CompareTrees(TakeSnapshot(kernel_.mount()), TakeSnapshot(ply_.mount()), when);
 }
 
+bool Sequence::HeldOpen(const Sight& object) {
+  for (int slot = 0; slot < kSlots; ++slot) {
+    if (!kernel_.SlotOpen(slot)) continue;
+    const Sight held = kernel_.LookSlot(slot);
+    if (held.error == 0 && held.stx.stx_ino == object.stx.stx_ino) return true;
+  }
+  return false;
+}
+
 // Steps after which the kernel's slip D9 would make the trees differ for good.  Hidden xattr whiteouts keep
 // the kernel's rmdir from removing what it lists as empty (X5); which directories hold some is not seen from
 // above.
 bool Sequence::LeaveOut(const Step& step) {
-  if ((step.op == Op::kChown || step.op == Op::kFchown) && step.a == -1 && step.b == -1 && step.user != 0) {
+  if ((step.op == Op::kChown || step.op == Op::kFchown) && step.a == -1 && step.b == -1) {
     const Sight sight = step.op == Op::kChown ? kernel_.Look(step.path) : kernel_.LookSlot(step.slot);
     if (sight.error != 0 || (sight.stx.stx_mode & 06000) == 0) return false;
+    if (step.user == 0 && !HeldOpen(sight)) return false;
     masks_->ChownToNobodySkipped();
+    return true;
+  }
+  constexpr int64_t kBeyondAnyFile = int64_t{1} << 50;
+  if (step.op == Op::kWrite && step.user != 0 && step.a >= kBeyondAnyFile) {
+    masks_->WriteBeyondTheEndSkipped();
     return true;
   }
   // The kernel clears the bit without moving the ctime where no ACL is there (A9).
@@ -181,7 +197,6 @@ bool Sequence::LeaveOut(const Step& step) {
     masks_->SetGidWithoutAclSkipped();
     return true;
   }
-  constexpr int64_t kBeyondAnyFile = int64_t{1} << 50;
   if (step.op == Op::kCopyRange && step.user != 0 && step.b >= kBeyondAnyFile &&
       kernel_.SlotOpen(step.slot2)) {
     const Sight sight = kernel_.LookSlot(step.slot2);
