@@ -137,6 +137,8 @@ void Coherence::Recheck(const Doubt& doubt) {
   // Between its act on disk and its publishing, a change of ours must not be taken for somebody else's.
   Exclusion::Hold changing = parts_.dir_changes.Acquire(dir->id());
   if (dir->unlinked()) return;
+  // Read anew while a change of ours was between the two, the listing may have had that change made to it.
+  if (doubt.what & kChangedNames) dir->DropListing();
   DentryCache::Found known = parts_.tree.dentries.Find(dir->id(), name);
   NodeId id = known.state == DentryCache::State::kPresent ? known.node : 0;
   if (doubt.child != 0) id = doubt.child;
