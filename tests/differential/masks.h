@@ -37,7 +37,7 @@ class Masks {
   void GhostDirectorySkipped() { ++skipped_["D9 step on a directory of raw whiteouts"]; }
   // A10 [F]: docs/differences.md; with set-id bits and a writer about plyfs cannot tell it from a write to
   // come.
-  void WriteBeyondTheEndSkipped() { ++skipped_["F28 write too far by one without privileges"]; }
+  void WriteBeyondTheEndSkipped() { ++skipped_["F28 write or fallocate too far without privileges"]; }
   void SetGidWithoutAclSkipped() { ++skipped_["A9 removal by a stranger of a set-group-id object's ACL"]; }
   void ChownToNobodySkipped() {
     ++skipped_["A10 chown(-1, -1) of a set-id file, by a stranger or held open"];

@@ -186,7 +186,7 @@ bool Sequence::LeaveOut(const Step& step) {
     return true;
   }
   constexpr int64_t kBeyondAnyFile = int64_t{1} << 50;
-  if (step.op == Op::kWrite && step.user != 0 && step.a >= kBeyondAnyFile) {
+  if ((step.op == Op::kWrite || step.op == Op::kFallocate) && step.user != 0 && step.a >= kBeyondAnyFile) {
     masks_->WriteBeyondTheEndSkipped();
     return true;
   }
