@@ -141,9 +141,13 @@ void Coherence::Recheck(const Doubt& doubt) {
   if (doubt.what & kChangedNames) dir->DropListing();
   DentryCache::Found known = parts_.tree.dentries.Find(dir->id(), name);
   NodeId id = known.state == DentryCache::State::kPresent ? known.node : 0;
-  if (doubt.child != 0) id = doubt.child;
-  InodeRef child = id != 0 ? parts_.tree.inodes.Find(id) : InodeRef();
-  if (child && !child->HasName(*dir, doubt.name)) child = InodeRef();
+  auto named = [&](NodeId node) {
+    InodeRef inode = node != 0 ? parts_.tree.inodes.Find(node) : InodeRef();
+    return inode && inode->HasName(*dir, doubt.name) ? inode : InodeRef();
+  };
+  // The one that was meant may have lost the name since.
+  InodeRef child = named(doubt.child);
+  if (!child) child = named(id);
   if (doubt.what == kChangedContent) {
     if (child) {
       ObjectChanged(child, /*data=*/true);
