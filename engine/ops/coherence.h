@@ -103,6 +103,7 @@ class Coherence final : private Watcher::Sink {
   void RecheckAll(const std::vector<Doubt>& doubts);
   void DropGone(const std::vector<Watcher::Event>& events);
 
+  void DropForgotten(const std::vector<NodeId>& nodes);
   void DoubtRedirected(const std::vector<Watcher::Event>& events);
 
   void Recheck(const Doubt& doubt);
@@ -138,6 +139,8 @@ class Coherence final : private Watcher::Sink {
   std::vector<Doubt> later_ ABSL_GUARDED_BY(mu_);
   // What redirects have led to, and the directories on the way, which are watched on its behalf.
   absl::flat_hash_map<NodeId, std::vector<LowerMember>> redirected_ ABSL_GUARDED_BY(mu_);
+  static constexpr size_t kFewRedirected = 1024;
+  size_t check_at_ ABSL_GUARDED_BY(mu_) = kFewRedirected;  // so many, and forgotten ones are let go
 
   Watcher watcher_;  // last: its thread uses the rest
 };

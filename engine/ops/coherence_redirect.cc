@@ -20,6 +20,7 @@ bool SameMembers(const std::vector<LowerMember>& a, const std::vector<LowerMembe
 
 void Coherence::FoundBeside(const InodeRef& inode, const Probed& found, uint64_t rounds) {
   bool to_watch = false;
+  std::vector<NodeId> to_check;
   {
     MutexLock lock(mu_);
     if (!found.redirected) {
@@ -30,13 +31,30 @@ void Coherence::FoundBeside(const InodeRef& inode, const Probed& found, uint64_t
     if (!fresh && SameMembers(it->second, found.beside)) return;
     it->second = found.beside;
     to_watch = !found.beside.empty();
+    if (redirected_.size() > check_at_) {
+      for (const auto& [node, beside] : redirected_) to_check.push_back(node);
+      check_at_ = 2 * redirected_.size();
+    }
   }
+  DropForgotten(to_check);
   for (const LowerMember& member : found.beside) {
     Result<UniqueFd> fd = parts_.stack->lower(member.layer).OpenAt(member.path, O_PATH | O_DIRECTORY);
     if (fd.ok()) (void)watcher_.Watch(inode->id(), fd->get(), Watcher::Changes::kOthers);
   }
   // The layers were asked before these directories were watched, or before this was known of the inode.
   if (to_watch || rounds_.load(std::memory_order_acquire) != rounds) DoubtLater({inode});
+}
+
+// No change may ever come that would show which of them the client has forgotten.
+void Coherence::DropForgotten(const std::vector<NodeId>& nodes) {
+  for (NodeId node : nodes) {
+    if (parts_.tree.inodes.Find(node)) continue;
+    MutexLock lock(mu_);
+    redirected_.erase(node);
+  }
+  if (nodes.empty()) return;
+  MutexLock lock(mu_);
+  check_at_ = std::max(kFewRedirected, 2 * redirected_.size());
 }
 
 // A change beside an object is told as one of the object itself, of its parent or of the root, where every
