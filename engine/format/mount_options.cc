@@ -156,7 +156,8 @@ Status Reading::SettleFeatures() {
   StackConfig& stack = draft_.out.stack;
   std::vector<std::string>& notes = draft_.out.notes;
   bool upper = stack.has_upper();
-  if (draft_.verity) return Refuse("verity=", "not yet supported", "leave it out, or verity=off");
+  if (draft_.verity != nullptr)
+    return Refuse(draft_.verity, "not yet supported", "leave it out, or verity=off");
   if (draft_.nfs_export && (upper || draft_.redirect_dir == RedirectDir::kNoFollow)) {
     return Refuse("nfs_export=on", "not yet supported", "leave it out, or nfs_export=off");
   }

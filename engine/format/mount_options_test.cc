@@ -270,9 +270,8 @@ TEST_F(MountOptions, NotYetSupported) {
   Bad(std::string(kStack) + "index=on", "index=on");
   Bad(std::string(kStack) + "nfs_export=on", "nfs_export=on");
   Bad(std::string(kStack) + "metacopy=on", "metacopy=on");
-  Bad(std::string(kStack) + "verity=on", "verity=");
-  Bad("lowerdir=/l,verity=require", "verity=");
-  Bad("lowerdir=/l,wh=on", "wh=on");
+  Bad(std::string(kStack) + "verity=on", "verity=on:");
+  Bad("lowerdir=/l,verity=require", "verity=require:");
   Bad("lowerdir=/l,xattr_permissions=2", "xattr_permissions=2");
 }
 

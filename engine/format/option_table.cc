@@ -49,7 +49,8 @@ bool SetIndex(OptionDraft& d, std::string_view value) {
 }
 
 bool SetVerity(OptionDraft& d, std::string_view value) {
-  return Choose<bool>(value, {{"on", true}, {"off", false}, {"require", true}}, &d.verity);
+  return Choose<const char*>(value, {{"on", "verity=on"}, {"off", nullptr}, {"require", "verity=require"}},
+                             &d.verity);
 }
 
 bool SetUuid(OptionDraft& d, std::string_view value) {
@@ -129,9 +130,9 @@ bool SetTransport(OptionDraft& d, std::string_view value) {
 }
 
 bool SetWhiteoutNames(OptionDraft& d, std::string_view value) {
-  if (value == "on")
-    return d.Fail("names like .wh.x are not yet read as whiteouts", "leave it out, or wh=off");
-  return value == "auto" || value == "off";
+  return Choose<OtherWhiteouts>(
+      value, {{"auto", OtherWhiteouts::kAuto}, {"on", OtherWhiteouts::kOn}, {"off", OtherWhiteouts::kOff}},
+      &d.out.stack.other_whiteouts);
 }
 
 bool SetXattrPermissions(OptionDraft& d, std::string_view value) {
@@ -193,7 +194,7 @@ constexpr OptionRule kRules[] = {
     {"noacl", kNone, "leave the value out", NOTE(d.out.serve.posix_acl = false)},
     {"noxattrs", kSwitch, "write 0 or 1", NOTE(d.out.stack.noxattrs = IsOn(v))},
     {"ino32_t", kSwitch, "write 0 or 1", nullptr},
-    {"wh", kValue, "write auto or off", SetWhiteoutNames},
+    {"wh", kValue, "write auto, on or off", SetWhiteoutNames},
     {"lower", kValue, "write watch or frozen", SetLower},
     {"timeout", kValue, "write seconds, as in timeout=1.5", SetTimeout},
     // How it is served.

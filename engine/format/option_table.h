@@ -23,7 +23,7 @@ struct OptionDraft {
   bool metacopy = false;
   std::optional<bool> index;
   bool nfs_export = false;
-  bool verity = false;
+  const char* verity = nullptr;  // what was asked for, as it is refused
   std::optional<bool> threaded;
   bool squash_to_root = false;
   bool lowers_replace = false;  // lowers came by lowerdir=A:B, after which lowerdir+= is refused (M6)

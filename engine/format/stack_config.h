@@ -20,6 +20,8 @@ enum class LowerMode { kWatch, kFrozen };              // U2
 // Whether a name is looked up in its directory's merged listing: once that pays, from the first name on, or
 // never.
 enum class MergeIndex { kAuto, kOn, kOff };
+// Whether other tools' whiteouts are read (O5); tools/plyfs settles kAuto.
+enum class OtherWhiteouts { kAuto, kOn, kOff };
 
 struct StackConfig {
   std::string upperdir;                // empty: a read-only mount
@@ -39,6 +41,7 @@ struct StackConfig {
   UuidMode uuid = UuidMode::kAuto;
   XinoMode xino = XinoMode::kOff;
   LowerMode lower = LowerMode::kWatch;
+  OtherWhiteouts other_whiteouts = OtherWhiteouts::kAuto;
   bool read_only = false;     // `ro`: an upper, if any, is only read
   bool noxattrs = false;      // xattr calls answered EOPNOTSUPP
   bool static_nlink = false;  // directories always show 1 link
@@ -48,6 +51,7 @@ struct StackConfig {
   std::string index_dir;                        // where the layers' indices are; empty: none are used
 
   bool has_upper() const { return !upperdir.empty(); }
+  bool reads_other_whiteouts() const { return other_whiteouts == OtherWhiteouts::kOn; }
   bool writable() const { return has_upper() && !read_only; }
 };
 

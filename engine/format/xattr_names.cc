@@ -4,6 +4,7 @@ namespace plyfs {
 namespace {
 
 constexpr std::string_view kEscape = "overlay.";
+constexpr std::string_view kFuseOverlayfs = "user.fuseoverlayfs.";
 
 // In the order of Record.
 constexpr std::array<std::string_view, kRecordCount> kRecordNames = {
@@ -13,17 +14,25 @@ static_assert(kRecordNames[static_cast<size_t>(Record::kWhiteout)] == "whiteout"
 
 }  // namespace
 
-XattrNames::XattrNames(bool userxattr)
+XattrNames::XattrNames(bool userxattr, bool others)
     : userxattr_(userxattr), prefix_(userxattr ? "user.overlay." : "trusted.overlay."), escaped_(prefix_) {
   escaped_ += kEscape;
   for (size_t i = 0; i < kRecordCount; ++i) records_[i] = prefix_ + std::string(kRecordNames[i]);
+  if (!others) return;
+  other_opaques_ = {userxattr ? "trusted.overlay.opaque" : "user.overlay.opaque",
+                    std::string(kFuseOverlayfs) + "opaque"};
+}
+
+bool XattrNames::IsOthers(std::string_view stored) const {
+  return others() && (stored.starts_with(kFuseOverlayfs) || stored == other_opaques_[0]);
 }
 
 bool XattrNames::IsPrivate(std::string_view stored) const {
-  return stored.starts_with(prefix_) && !stored.starts_with(escaped_);
+  return (stored.starts_with(prefix_) && !stored.starts_with(escaped_)) || IsOthers(stored);
 }
 
 Result<std::string> XattrNames::Escape(std::string_view shown) const {
+  if (IsOthers(shown)) return Errno(EOPNOTSUPP);
   if (!shown.starts_with(prefix_)) return std::string(shown);
   if (shown.size() == prefix_.size()) return Errno(EINVAL);
   if (shown.size() + kEscape.size() > kXattrNameMax) return Errno(EOPNOTSUPP);

@@ -3,6 +3,8 @@
 #include <sys/sysmacros.h>
 
 #include "engine/format/file_type.h"
+#include "engine/layer/layer_stack.h"
+#include "engine/layer/object.h"
 
 namespace plyfs {
 namespace {
@@ -74,6 +76,7 @@ ScannedEntry ScannedOf(const IndexEntryView& entry, const XattrNames& names, boo
   } else if (xwhiteouts && scanned.type == DT_REG && entry.has_records()) {
     scanned.whiteout = entry.attr().size == 0 && Has(entry, names, Record::kWhiteout);
   }
+  scanned.hides = scanned.name;
   return scanned;
 }
 
@@ -95,6 +98,28 @@ bool IsPlainlyMissing(std::string_view xattr, uint32_t mode, bool acls) {
     if (xattr.starts_with(prefix) && xattr.size() > prefix.size()) return true;
   }
   return false;
+}
+
+std::optional<IndexFile::Answer> AskIndex(const Layer& layer, std::string_view dir, std::string_view name) {
+  IndexFile* index = layer.trusted_index();
+  if (!index) return std::nullopt;
+  IndexFile::Answer answer = index->Ask(dir, name);
+  return answer.known ? std::optional<IndexFile::Answer>(std::move(answer)) : std::nullopt;
+}
+
+std::optional<IndexFile::Held> FindIndexed(const LayerStack& stack, const LowerAnchor& anchor) {
+  if (!anchor.exists()) return std::nullopt;
+  const Layer& layer = stack.lower(anchor.layer);
+  if (!layer.trusted_index()) return std::nullopt;
+  std::optional<IndexFile::Held> held;
+  if (anchor.path.is_root()) {
+    if (auto dir = layer.trusted_index()->Find(".")) held = dir->held();
+  } else if (auto answer = AskIndex(layer, anchor.path.Parent().ToString(), anchor.path.last())) {
+    held = std::move(answer->held);
+  }
+  if (!held) return std::nullopt;
+  const bool same = ObjectIdOf(StatOf(held->entry, layer.device())) == anchor.object;
+  return same || !anchor.object.known() ? std::move(held) : std::nullopt;
 }
 
 }  // namespace plyfs

@@ -1,10 +1,11 @@
-// What a layer's index says, in the terms in which the layer itself answers.  Pure; any thread.
+// What a layer's index says, in the terms in which the layer itself answers.  Any thread.
 #ifndef PLYFS_ENGINE_LAYER_INDEXED_H_
 #define PLYFS_ENGINE_LAYER_INDEXED_H_
 
 #include <sys/stat.h>
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "engine/format/layer_index_block.h"
@@ -28,6 +29,11 @@ bool HasNoXattrs(const IndexEntryView& entry);
 // Whether the layer would answer ENODATA for an attribute of an object that has none, and nothing else.
 // `acls`: its filesystem has POSIX ACLs.
 bool IsPlainlyMissing(std::string_view xattr, uint32_t mode, bool acls);
+
+// What the layer's index has at the name, where that may be believed; nothing: ask the layer.
+std::optional<IndexFile::Answer> AskIndex(const Layer& layer, std::string_view dir, std::string_view name);
+// A lower object's entry in its layer's index, where that may be believed; nothing: ask the layer.
+std::optional<IndexFile::Held> FindIndexed(const LayerStack& stack, const LowerAnchor& anchor);
 
 }  // namespace plyfs
 

@@ -8,6 +8,7 @@
 
 #include "absl/hash/hash.h"
 #include "engine/base/asked_layer.h"
+#include "engine/format/whiteout_names.h"
 #include "engine/io/batch.h"
 #include "engine/io/sys_open.h"
 #include "engine/io/sys_stat.h"
@@ -55,12 +56,9 @@ ProbeOutcome OutcomeOf(Result<UniqueFd> opened) {
   return outcome;
 }
 
-// What the layer's index has at the name, where that may be believed; nothing: ask the layer.
-std::optional<IndexFile::Answer> AskIndex(const Layer& layer, std::string_view dir, std::string_view name) {
-  IndexFile* index = layer.trusted_index();
-  if (!index) return std::nullopt;
-  IndexFile::Answer answer = index->Ask(dir, name);
-  return answer.known ? std::optional<IndexFile::Answer>(std::move(answer)) : std::nullopt;
+Result<bool> IsThere(const Result<UniqueFd>& opened) {
+  if (IsNotHere(opened.error())) return false;
+  return opened.ok() ? Result<bool>(true) : opened.status();
 }
 
 Examined ExamineIndexed(const ProbeContext& context, const MergeFold& fold, const Layer& layer,
@@ -86,6 +84,9 @@ class Prober {
     // A submount covers it, and there was no privilege to look beneath (layer/upper_clone.h).
     if (opened.error == EXDEV) opened.error = EREMOTE;
     PLY_TRY(Examined e, Examine(context_, fold_, std::move(opened)));
+    PLY_CHECK(ReadWhiteoutNames(
+        component, [&](const std::string& name) { return sys::OpenBeneath(upper_dir, name.c_str(), O_PATH); },
+        &e));
     PLY_TRY(FoldStep step, fold_.Add(e.finding));
     if (step.role != Role::kTop) return OkStatus();
     out_.upper = true;
@@ -127,6 +128,33 @@ class Prober {
   }
 
  private:
+  // What a whiteout by name beside the object, or one within the directory, says of the layers below (O1,
+  // O2). `open` opens in the directory that the object is in.
+  template <typename Open>
+  Status ReadWhiteoutNames(std::string_view name, const Open& open, Examined* e) {
+    const bool is_dir = e->finding.found == Found::kDirectory;
+    if (!context_.records.read_whiteout_names() || (!is_dir && e->finding.found != Found::kAbsent)) {
+      return OkStatus();
+    }
+    PLY_TRY(bool hides, IsThere(open(WhiteoutNameOf(name))));
+    if (is_dir && !hides) {
+      PLY_TRY(hides, IsThere(sys::OpenBeneath(e->fd.get(), kOpaqueFile, O_PATH)));
+    }
+    if (!hides) return OkStatus();
+    if (!is_dir) e->finding.found = Found::kWhiteout;
+    NoteXwhiteouts(*e);
+    e->finding.opaque = Opaque::kYes;
+    return OkStatus();
+  }
+
+  Status ReadWhiteoutNames(const Layer& layer, const LowerPath& path, Examined* e) {
+    return ReadWhiteoutNames(
+        path.last(), [&](const std::string& name) { return layer.OpenAt(path.Parent().Child(name), O_PATH); },
+        e);
+  }
+
+  void NoteXwhiteouts(const Examined& e) { out_.xwhiteouts |= e.finding.opaque == Opaque::kHasXwhiteouts; }
+
   // Who holds the name itself says nothing of who holds what a redirect calls it, or its data.
   bool LeadsElsewhere(bool all_asked) const {
     return fold_.path() != name_.bytes() || (all_asked && fold_.wants_data());
@@ -226,7 +254,7 @@ class Prober {
   Status Take(LayerId layer, const LowerPath& path, const Examined& e) {
     PLY_TRY(FoldStep step, fold_.Add(e.finding));
     Keep(step.role, layer, path, e.st);
-    out_.xwhiteouts |= e.finding.opaque == Opaque::kHasXwhiteouts;
+    NoteXwhiteouts(e);
     return OkStatus();
   }
 
@@ -234,8 +262,11 @@ class Prober {
     BeginMember(member);
     PLY_CHECK(fold_.BeginLayer(member.layer, member.layer == lowers_.lowest));
     // Something is mounted on the name: the layer knows how to look beneath (M10).
-    if (outcome.error == EXDEV) outcome = OutcomeOf(context_.stack.lower(member.layer).OpenAt(path, O_PATH));
+    const Layer& layer = LayerOf(member);
+    if (outcome.error == EXDEV) outcome = OutcomeOf(layer.OpenAt(path, O_PATH));
     PLY_TRY(Examined e, Examine(context_, fold_, std::move(outcome)));
+    // The lowest has nothing below it to hide.
+    if (member.layer != lowers_.lowest) PLY_CHECK(ReadWhiteoutNames(layer, path, &e));
     return Take(member.layer, path, e);
   }
 
@@ -251,9 +282,10 @@ class Prober {
       path = path.Child(component);
       PLY_TRY(Examined e, answer ? Result<Examined>(ExamineIndexed(context_, fold_, layer, *answer))
                                  : Examine(context_, fold_, OutcomeOf(layer.OpenAt(path, O_PATH))));
+      PLY_CHECK(ReadWhiteoutNames(layer, path, &e));
       PLY_TRY(FoldStep step, fold_.Add(e.finding));
       Keep(step.role, id, path, e.st);
-      out_.xwhiteouts |= e.finding.opaque == Opaque::kHasXwhiteouts;
+      NoteXwhiteouts(e);
       if (!step.descend) return OkStatus();
     }
   }
@@ -309,6 +341,7 @@ uint64_t CopiesDigest::settled_value() const {
 }
 
 Result<Probed> ProbeName(const ProbeContext& context, int upper_dir, const Lowers& lowers, Name name) {
+  if (context.records.read_whiteout_names() && IsWhiteoutName(name.bytes())) return Probed();
   Prober prober(context, name, lowers);
   if (upper_dir >= 0) PLY_CHECK(prober.AskUpper(upper_dir));
   PLY_CHECK(prober.AskLowers());
@@ -324,8 +357,13 @@ Result<bool> LowerPositive(const ProbeContext& context, const std::vector<LowerM
       return !ScannedOf(entry, context.records.names(), /*xwhiteouts=*/true).whiteout;
     }
     Result<UniqueFd> fd = layer.OpenAt(member.path.Child(name.bytes()), O_PATH);
-    if (IsNotHere(fd.error())) continue;
-    if (!fd.ok()) return fd.status();
+    PLY_TRY(bool there, IsThere(fd));
+    if (!there) {
+      if (!context.records.read_whiteout_names()) continue;
+      PLY_TRY(bool hidden, IsThere(layer.OpenAt(member.path.Child(WhiteoutNameOf(name.bytes())), O_PATH)));
+      if (hidden) return false;
+      continue;
+    }
     PLY_TRY(struct statx st, sys::StatxFd(fd->get()));
     Finding finding;
     finding.found = FoundOf(st);
@@ -335,21 +373,6 @@ Result<bool> LowerPositive(const ProbeContext& context, const std::vector<LowerM
     return !finding.is_whiteout();
   }
   return false;
-}
-
-std::optional<IndexFile::Held> FindIndexed(const LayerStack& stack, const LowerAnchor& anchor) {
-  if (!anchor.exists()) return std::nullopt;
-  const Layer& layer = stack.lower(anchor.layer);
-  if (!layer.trusted_index()) return std::nullopt;
-  std::optional<IndexFile::Held> held;
-  if (anchor.path.is_root()) {
-    if (auto dir = layer.trusted_index()->Find(".")) held = dir->held();
-  } else if (auto answer = AskIndex(layer, anchor.path.Parent().ToString(), anchor.path.last())) {
-    held = std::move(answer->held);
-  }
-  if (!held) return std::nullopt;
-  const bool same = ObjectIdOf(StatOf(held->entry, layer.device())) == anchor.object;
-  return same || !anchor.object.known() ? std::move(held) : std::nullopt;
 }
 
 Result<LowerAnchor> FindInDataLayers(const LayerStack& stack, const std::string& path) {

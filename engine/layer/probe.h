@@ -93,9 +93,6 @@ Result<Probed> ProbeName(const ProbeContext& context, int upper_dir, const Lower
 // fs/overlayfs/namei.c:ovl_lower_positive).
 Result<bool> LowerPositive(const ProbeContext& context, const std::vector<LowerMember>& members, Name name);
 
-// A lower object's entry in its layer's index, where that may be believed; nothing: ask the layer.
-std::optional<IndexFile::Held> FindIndexed(const LayerStack& stack, const LowerAnchor& anchor);
-
 // Where the data of a metacopy file lies in the data-only layers: the first that has a regular file at the
 // absolute path.  ENOENT: none has.
 Result<LowerAnchor> FindInDataLayers(const LayerStack& stack, const std::string& path);

@@ -6,8 +6,10 @@
 
 namespace plyfs {
 
-Result<std::optional<std::string>> Records::Get(int fd, Record record) const {
-  Result<std::string> value = sys::GetXattr(fd, names_.Of(record).c_str());
+namespace {
+
+Result<std::optional<std::string>> GetNamed(int fd, const std::string& name) {
+  Result<std::string> value = sys::GetXattr(fd, name.c_str());
   if (value.ok()) return std::optional<std::string>(*std::move(value));
   switch (value.error()) {
     case ENODATA:
@@ -19,6 +21,12 @@ Result<std::optional<std::string>> Records::Get(int fd, Record record) const {
     default:
       return value.status();
   }
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> Records::Get(int fd, Record record) const {
+  return GetNamed(fd, names_.Of(record));
 }
 
 Status Records::Set(int fd, Record record, std::string_view value) const {
@@ -45,18 +53,31 @@ bool Names(std::string_view list, std::string_view name) {
 }  // namespace
 
 // Most objects have no record at all: one call tells, where there would be one for each.
-Result<bool> Records::MayHave(int fd, std::initializer_list<Record> records) const {
+Result<bool> Records::MayHaveOfDirectory(int fd) const {
   Result<std::string> list = sys::ListXattr(fd);
   if (list.error() == EOPNOTSUPP) return false;
   if (list.error() == ERANGE || list.error() == E2BIG) return true;
   if (!list.ok()) return list.status();
-  return std::any_of(records.begin(), records.end(),
-                     [&](Record record) { return Names(*list, names_.Of(record)); });
+  if (Names(*list, names_.Of(Record::kOpaque)) || Names(*list, names_.Of(Record::kRedirect))) return true;
+  const std::vector<std::string>& others = names_.other_opaques();
+  return std::any_of(others.begin(), others.end(),
+                     [&](const std::string& name) { return Names(*list, name); });
+}
+
+Result<Opaque> Records::ReadOpaque(int fd) const {
+  PLY_TRY(auto value, Get(fd, Record::kOpaque));
+  const Opaque ours = value ? ParseOpaque(*value) : Opaque::kNo;
+  if (ours == Opaque::kYes) return ours;
+  for (const std::string& name : names_.other_opaques()) {
+    PLY_TRY(auto other, GetNamed(fd, name));
+    if (other && other->starts_with(kOpaqueYes)) return Opaque::kYes;
+  }
+  return ours;
 }
 
 Status Records::Read(int fd, const WantedRecords& wanted, Finding* finding) const {
   if (wanted.opaque && wanted.redirect) {
-    PLY_TRY(bool any, MayHave(fd, {Record::kOpaque, Record::kRedirect}));
+    PLY_TRY(bool any, MayHaveOfDirectory(fd));
     if (!any) return OkStatus();
   }
   if (wanted.whiteout) {
@@ -65,8 +86,7 @@ Status Records::Read(int fd, const WantedRecords& wanted, Finding* finding) cons
     if (finding->is_whiteout()) return OkStatus();
   }
   if (wanted.opaque) {
-    PLY_TRY(auto value, Get(fd, Record::kOpaque));
-    finding->opaque = value ? ParseOpaque(*value) : Opaque::kNo;
+    PLY_TRY(finding->opaque, ReadOpaque(fd));
   }
   if (wanted.metacopy) {
     PLY_TRY(auto value, Get(fd, Record::kMetacopy));

@@ -5,7 +5,6 @@
 #ifndef PLYFS_ENGINE_LAYER_RECORDS_H_
 #define PLYFS_ENGINE_LAYER_RECORDS_H_
 
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,7 +17,8 @@ namespace plyfs {
 
 class Records {
  public:
-  explicit Records(bool userxattr) : names_(userxattr) {}
+  // `others`: other tools' whiteouts and opaque marks count as well (O5).
+  explicit Records(bool userxattr, bool others = false) : names_(userxattr, others) {}
 
   const XattrNames& names() const { return names_; }
 
@@ -28,12 +28,16 @@ class Records {
   // Absent is success.
   Status Remove(int fd, Record record) const;
 
+  // Whether names like ".wh.x" are whiteouts (format/whiteout_names.h).
+  bool read_whiteout_names() const { return names_.others(); }
+
   // Fills in what `wanted` asks of the object behind `fd`.
   Status Read(int fd, const WantedRecords& wanted, Finding* finding) const;
 
  private:
-  // Whether the object may have any of them.
-  Result<bool> MayHave(int fd, std::initializer_list<Record> records) const;
+  // Whether the object may have any record that directories are asked for.
+  Result<bool> MayHaveOfDirectory(int fd) const;
+  Result<Opaque> ReadOpaque(int fd) const;
 
   const XattrNames names_;
 };

@@ -3,7 +3,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 
+#include <string>
+#include <vector>
+
 #include "engine/format/file_type.h"
+#include "engine/format/whiteout_names.h"
 #include "engine/io/sys_dir.h"
 #include "engine/io/sys_open.h"
 #include "engine/io/sys_stat.h"
@@ -22,6 +26,7 @@ Result<bool> Settle(int dir, bool xwhiteouts, const Records& records, ScannedEnt
   entry->type = DirentTypeOf(st->stx_mode);
   entry->ino = st->stx_ino;
   entry->whiteout = IsWhiteoutDevice(st->stx_mode, st->stx_rdev_major, st->stx_rdev_minor);
+  entry->hides = entry->name;
   if (xwhiteouts && entry->type == DT_REG && st->stx_size == 0) {
     Result<UniqueFd> fd = sys::OpenBeneath(dir, entry->name.data(), O_PATH);
     if (fd.error() == ENOENT) return false;
@@ -40,14 +45,23 @@ Status ScanDirectory(int dir, const Records& records, XattrWhiteouts look,
   if (look == XattrWhiteouts::kWhereSaid) {
     PLY_TRY(xwhiteouts, SaysXattrWhiteouts(dir, records));
   }
+  std::vector<std::string> by_name;
   sys::DirReader reader(dir);
   while (true) {
     PLY_TRY(const sys::DirReader::Entry* raw, reader.Next());
-    if (!raw) return OkStatus();
+    if (!raw) break;
+    if (records.read_whiteout_names() && IsWhiteoutName(raw->name)) {
+      by_name.emplace_back(raw->name);
+      continue;
+    }
     ScannedEntry entry{raw->name, raw->ino, raw->type, false};
     PLY_TRY(bool there, Settle(dir, xwhiteouts, records, &entry));
     if (there) PLY_CHECK(visit(entry));
   }
+  for (const std::string& name : by_name) {
+    PLY_CHECK(visit(ScannedEntry{name, 0, DT_REG, /*whiteout=*/true, HiddenBy(name)}));
+  }
+  return OkStatus();
 }
 
 Result<bool> SaysXattrWhiteouts(int dir, const Records& records) {

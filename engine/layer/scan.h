@@ -20,12 +20,14 @@ struct ScannedEntry {
   uint64_t ino = 0;       // the layer's own number
   uint8_t type = 0;       // DT_*, never DT_UNKNOWN (D12)
   bool whiteout = false;
+  // A whiteout's: what it hides in the layers below, mostly its own name; empty: nothing.
+  std::string_view hides{};
 };
 
 // Visits the entries of one layer's directory but "." and "..", in the directory's order, until one answers
 // with an error, which is given back.  Device whiteouts are marked in every directory (D9); xattr whiteouts
-// where the directory has opaque=x (X5), or where asked; kNowhere for one known not to have it.  `dir` must
-// be readable (not O_PATH).
+// where the directory has opaque=x (X5), or where asked; kNowhere for one known not to have it; whiteouts by
+// name, where they are read (O5), after all others.  `dir` must be readable (not O_PATH).
 enum class XattrWhiteouts { kWhereSaid, kEverywhere, kNowhere };
 Status ScanDirectory(int dir, const Records& records, XattrWhiteouts look,
                      const std::function<Status(const ScannedEntry&)>& visit);

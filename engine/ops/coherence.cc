@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
+#include "engine/format/whiteout_names.h"
 #include "engine/io/sys_open.h"
 #include "engine/layer/object.h"
 #include "engine/ops/file_access.h"
@@ -86,10 +87,12 @@ std::vector<Coherence::Doubt> Coherence::DoubtsOf(const std::vector<Watcher::Eve
     InodeRef dir = event.what != 0 ? parts_.tree.inodes.Find(event.node) : InodeRef();
     if (!dir || !dir->is_dir()) continue;
     if (ChangesListing(*dir, event) && relisted->insert(event.node).second) ListingChanged(dir);
-    if (event.name.empty()) {
+    const bool by_name = parts_.records.read_whiteout_names() && IsWhiteoutName(event.name);
+    std::string name(by_name ? HiddenBy(event.name) : event.name);
+    if (name.empty()) {
       DirectoryItself(dir, event.what, &all);
     } else {
-      all.push_back(Doubt{event.node, event.name, event.what, 0});
+      all.push_back(Doubt{event.node, std::move(name), event.what, 0});
     }
   }
   std::sort(all.begin(), all.end(), [](const Doubt& a, const Doubt& b) {

@@ -52,7 +52,7 @@ struct Adding {
 
   Status operator()(const ScannedEntry& e, bool plain = false) const {
     if (e.whiteout) {
-      builder->AddWhiteout(layer.id(), e.name);
+      if (!e.hides.empty()) builder->AddWhiteout(layer.id(), e.hides);
     } else {
       builder->Add(layer.id(), e.name, e.type, MapIno(parts, ObjectId{layer.device(), e.ino, 0}), plain);
     }
@@ -152,6 +152,15 @@ Result<uint64_t> UpperEntryIno(Parts& parts, const InodeRef& dir, const ScannedE
   return (*inode)->st_ino();
 }
 
+// A whiteout by name hides nothing where its own layer has the name.
+Result<bool> IsOutranked(int dir, const ScannedEntry& whiteout) {
+  if (whiteout.hides == whiteout.name) return false;
+  if (whiteout.hides.empty()) return true;
+  Result<struct statx> st = sys::Statx(dir, std::string(whiteout.hides).c_str());
+  if (!st.ok() && st.error() != ENOENT) return st.status();
+  return st.ok();
+}
+
 Status AddUpper(Parts& parts, const InodeRef& dir, const Reading& reading, MergedDir* listing) {
   // Whether a client's reading moves the atime is decided where it reads (dir_view.cc).
   Result<UniqueFd> fd = OpenUpper(parts, dir, O_RDONLY | O_DIRECTORY | O_NOATIME);
@@ -166,7 +175,8 @@ Status AddUpper(Parts& parts, const InodeRef& dir, const Reading& reading, Merge
   return ScanDirectory(fd->get(), parts.records, look, [&](const ScannedEntry& e) -> Status {
     if (++seen > reading.most_names) return Errno(kTooMany);
     if (e.whiteout) {
-      listing->Remove(e.name);
+      PLY_TRY(bool outranked, IsOutranked(fd->get(), e));
+      if (!outranked) listing->Remove(e.hides);
       return OkStatus();
     }
     PLY_TRY(uint64_t ino, UpperEntryIno(parts, dir, e, impure.has_value()));

@@ -7,6 +7,7 @@
 #include "engine/base/asked_layer.h"
 #include "engine/io/sys_open.h"
 #include "engine/io/sys_stat.h"
+#include "engine/layer/indexed.h"
 #include "engine/layer/object.h"
 #include "engine/ops/name_change.h"
 #include "engine/ops/orphan.h"

@@ -6,6 +6,7 @@
 #include "engine/format/acl.h"
 #include "engine/format/file_type.h"
 #include "engine/format/mode_rules.h"
+#include "engine/format/whiteout_names.h"
 #include "engine/io/sys_creds.h"
 #include "engine/io/sys_dir.h"
 #include "engine/io/sys_open.h"
@@ -84,7 +85,13 @@ Status MakeStaged(Parts& parts, const Caller& caller, const FreeName& place, con
 
 }  // namespace
 
+Status CheckNewName(const Parts& parts, Name name) {
+  const bool whiteout = parts.records.read_whiteout_names() && IsWhiteoutName(name.bytes());
+  return whiteout ? Status(Errno(EINVAL)) : OkStatus();
+}
+
 Status CheckFreeName(Parts& parts, const InodeRef& dir, Name name) {
+  PLY_CHECK(CheckNewName(parts, name));
   PLY_CHECK(MustBeAbsent(parts, dir, name));
   return MayAddTo(parts, dir);
 }

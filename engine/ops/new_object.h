@@ -20,8 +20,10 @@ struct FreeName {
   bool whiteout = false;  // upper holds a whiteout there
 };
 
-// Whether something may be made there; nothing is copied up.  EEXIST; EROFS; ENOENT: the directory was
-// removed.
+// EINVAL: to whoever reads whiteouts by name, it would be one (O5).
+Status CheckNewName(const Parts& parts, Name name);
+// Whether something may be made there; nothing is copied up.  EINVAL; EEXIST; EROFS; ENOENT: the directory
+// was removed.
 Status CheckFreeName(Parts& parts, const InodeRef& dir, Name name);
 // Likewise, and copies the directory up.  ESTALE: upper was changed by hand.
 Result<FreeName> TakeFreeName(Parts& parts, const InodeRef& dir, Name name);

@@ -26,7 +26,7 @@
 namespace plyfs {
 
 struct Parts {
-  explicit Parts(const StackConfig& c) : config(c), records(c.userxattr) {}
+  explicit Parts(const StackConfig& c) : config(c), records(c.userxattr, c.reads_other_whiteouts()) {}
 
   const StackConfig config;
   const Records records;

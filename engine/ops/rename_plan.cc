@@ -12,6 +12,7 @@
 #include "engine/ops/guard.h"
 #include "engine/ops/locate.h"
 #include "engine/ops/name_change.h"
+#include "engine/ops/new_object.h"
 #include "engine/ops/remove.h"
 #include "engine/ops/resolve.h"
 
@@ -139,6 +140,7 @@ Status CheckRename(Parts& parts, RenamePlan* plan, bool no_replace) {
   if (plan->to.inode) {
     PLY_CHECK(MayRemove(parts, plan->to.dir, plan->to.inode));
   } else {
+    PLY_CHECK(CheckNewName(parts, plan->to.name));
     PLY_CHECK(MayAddTo(parts, plan->to.dir));
   }
   // rename(2) would refuse, but only after the records were written.

@@ -78,12 +78,13 @@ class CoherenceTest : public ::testing::Test {
   void ByHand(const std::string& commands) {
     ASSERT_EQ(::system(("set -e; umask 022; cd " + root_ + "; " + commands).c_str()), 0) << commands;
   }
-  void Mount(LowerMode mode = LowerMode::kWatch) {
+  void Mount(LowerMode mode = LowerMode::kWatch, OtherWhiteouts others = OtherWhiteouts::kOff) {
     StackConfig config;
     config.lowerdirs = {root_ + "/a", root_ + "/b"};
     config.upperdir = root_ + "/u";
     config.workdir = root_ + "/w";
     config.lower = mode;
+    config.other_whiteouts = others;
     std::string line;
     auto opened = OpenParts(config, &line);
     ASSERT_TRUE(opened.ok()) << line;

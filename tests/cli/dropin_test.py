@@ -57,6 +57,51 @@ class Checks(CliTest):
         self.write("m/.wh.x", "data")
         self.assertEqual(sorted(os.listdir(self.path("m"))), [".wh.g", ".wh.x", "f", "g"])
 
+    def test_46_names_like_whiteouts_of_others_cannot_be_made_where_they_are_read(self):
+        self.write("l/.wh.g", "")
+        self.mount("lowerdir=l:l2,upperdir=u,workdir=w,wh=on")
+        with self.assertRaisesRegex(OSError, "Invalid argument"):
+            self.write("m/.wh.x", "data")
+        self.assertEqual(sorted(os.listdir(self.path("m"))), ["f"])
+
+    def test_7_deletions_as_containers_storage_unpacks_them(self):
+        """O5: wh=auto, by a file that only we may have written above a layer; by its symlink too."""
+        os.makedirs(self.path("store/overlay/l"))
+        for layer in ("top", "base"):
+            os.makedirs(self.path("store/overlay", layer, "diff/d"))
+            os.symlink(f"../{layer}/diff", self.path("store/overlay/l", layer.upper()))
+        self.write("store/overlay/top/diff/d/.wh..wh..opq", "")
+        self.write("store/overlay/top/diff/.wh.gone", "")
+        self.write("store/overlay/base/diff/d/below", "")
+        self.write("store/overlay/base/diff/gone", "")
+        said = "store/overlay/.has-mount-program"
+
+        def seen(options, **kwargs):
+            self.mount(options + ",upperdir=u,workdir=w", **kwargs)
+            names = {os.path.relpath(os.path.join(where, name), self.path("m"))
+                     for where, dirs, files in os.walk(self.path("m")) for name in dirs + files}
+            self.umount()
+            return names
+        by_id = "lowerdir=store/overlay/top/diff:store/overlay/base/diff"
+        by_link = "lowerdir=store/overlay/l/TOP:store/overlay/l/BASE"
+        as_data = {"d", "d/.wh..wh..opq", "d/below", ".wh.gone", "gone"}
+        self.assertEqual(seen(by_id), as_data)
+        self.write(said, "true")
+        self.assertEqual(seen(by_id), {"d"})
+        self.assertEqual(seen(by_link), {"d"})
+        self.assertEqual(seen(by_id + ",wh=off"), as_data)
+        os.chmod(self.path(said), 0o666)
+        self.assertEqual(seen(by_id), as_data)
+        os.chmod(self.path(said), 0o644)
+        os.chown(self.path(said), 1234, -1)
+        self.assertEqual(seen(by_id), as_data)
+        self.write(said, "false")
+        os.chown(self.path(said), 0, -1)
+        self.assertEqual(seen(by_id), as_data)
+        os.unlink(self.path(said))
+        os.symlink(BIN, self.path("fuse-overlayfs"))
+        self.assertEqual(seen(by_id, program=self.path("fuse-overlayfs")), {"d"})
+
     def test_47_links_are_one_object(self):
         numbers = set()
 

@@ -32,6 +32,10 @@ def handle_of(path, flags):
 
 
 class FileOperations(TwinTest):
+    def read_bytes(self, name):
+        with open(self.path(name), "rb") as file:
+            return file.read()
+
     # F1: the upper file is what is allocated, punched and zeroed.
     def test_fallocate(self):
         def lay():
@@ -53,8 +57,10 @@ class FileOperations(TwinTest):
                     self.assertEqual(file.read(), data)
             return seen
         seen = self.on_both(lay, act)
+        with open(self.path("plain"), "wb") as file:
+            zeroed = tried(fallocate, file.fileno(), ZERO_RANGE, 0, 4096)  # tmpfs cannot
         self.assertEqual([(result, size) for result, size, _, _ in seen],
-                         [(None, 131072), (None, 131072), (None, 131072), (None, 131072), (None, 131072),
+                         [(None, 131072), (None, 131072), (None, 131072), (zeroed, 131072), (zeroed, 131072),
                           ("EOPNOTSUPP", 131072)])
         self.assertLess(seen[2][2], seen[1][2])
 
@@ -123,12 +129,14 @@ class FileOperations(TwinTest):
             fd = self.open("m/f", os.O_RDWR | os.O_DIRECT)
             seen = [tried(os.preadv, fd, [buffer], offset) for offset in (0, block, 7 * block, 8 * block, 512, 100)]
             buffer[:] = b"w" * 2 * block
-            seen += [tried(os.pwritev, fd, [buffer], offset) for offset in (block, 8 * block, 100)]
-            with open(self.path("m/f"), "rb") as file:
-                return seen, file.read()
-        seen, data = self.on_both(lay, act)
+            seen += [tried(os.pwritev, fd, [buffer], offset) for offset in (block, 8 * block)]
+            aligned = self.read_bytes("m/f")
+            seen.append(tried(os.pwritev, fd, [buffer], 100))  # tmpfs takes it
+            return seen, aligned, self.read_bytes("m/f")
+        seen, data, after = self.on_both(lay, act)
         self.assertEqual((seen[:4], seen[6:8]), ([2 * block, 2 * block, block, 0], [2 * block, 2 * block]))
         self.assertEqual(data[:4 * block], b"\0" * block + b"w" * 2 * block + bytes([3]) * block)
+        self.assertEqual(after == data, seen[8] == "EINVAL")
 
     # F20: stores through a mapping and writes through a descriptor are one file.
     def test_shared_mappings(self):

@@ -34,7 +34,7 @@ How layers are read and written (as kernel overlayfs)
 
 Owners and attributes
   uidmapping=DISK:SEEN:LEN[:...]  gidmapping=...                   squash_to_root  squash_to_uid=N  squash_to_gid=N
-  noacl  noxattrs=0|1  static_nlink  xattr_permissions=0  wh=auto|off
+  noacl  noxattrs=0|1  static_nlink  xattr_permissions=0  wh=auto|on|off
 
 Serving
   timeout=SECONDS     how long the kernel may keep what it was told; 0: not at all

@@ -22,6 +22,7 @@
 #include "tools/plyfs/launch.h"
 #include "tools/plyfs/layer_paths.h"
 #include "tools/plyfs/list_file.h"
+#include "tools/plyfs/other_whiteouts.h"
 #include "tools/plyfs/remount.h"
 #include "tools/plyfs/report.h"
 #include "tools/plyfs/serve.h"
@@ -114,6 +115,7 @@ int Main(const std::vector<std::string>& argv) {
   }
   if (!PlaceLayers(options, personality, &line).ok()) Fail(program, failure, line);
   if (command->fake) return 0;
+  SettleOtherWhiteouts(options, personality);
 
   bool debug = command->debug || options.serve.debug;
   bool foreground = command->foreground || debug;
