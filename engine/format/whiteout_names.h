@@ -1,5 +1,6 @@
 // Whiteouts by name, as AUFS, OCI archives and fuse-overlayfs write them (O1, O2): read where the mount asks
-// for it (O5), never written.  Pure; any thread.
+// for it (O5), never written.  fuse-overlayfs has one hide the name in its own layer too; to those who unpack
+// archives it does not.  Pure; any thread.
 #ifndef PLYFS_ENGINE_FORMAT_WHITEOUT_NAMES_H_
 #define PLYFS_ENGINE_FORMAT_WHITEOUT_NAMES_H_
 
