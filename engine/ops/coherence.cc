@@ -142,15 +142,8 @@ void Coherence::Recheck(const Doubt& doubt) {
   if (dir->unlinked()) return;
   // Read anew while a change of ours was between the two, the listing may have had that change made to it.
   if (doubt.what & kChangedNames) dir->DropListing();
-  DentryCache::Found known = parts_.tree.dentries.Find(dir->id(), name);
-  NodeId id = known.state == DentryCache::State::kPresent ? known.node : 0;
-  auto named = [&](NodeId node) {
-    InodeRef inode = node != 0 ? parts_.tree.inodes.Find(node) : InodeRef();
-    return inode && inode->HasName(*dir, doubt.name) ? inode : InodeRef();
-  };
-  // The one that was meant may have lost the name since.
-  InodeRef child = named(doubt.child);
-  if (!child) child = named(id);
+  InodeRef child = MeantBy(doubt, *dir);
+  if (!child && doubt.what == 0) return;
   if (doubt.what == kChangedContent) {
     if (child) {
       ObjectChanged(child, /*data=*/true);
@@ -163,17 +156,34 @@ void Coherence::Recheck(const Doubt& doubt) {
   NameInDoubt(dir, name, child, doubt.what);
 }
 
+// Null: nobody who is known.
+InodeRef Coherence::MeantBy(const Doubt& doubt, const Inode& dir) {
+  auto named = [&](NodeId node) {
+    InodeRef inode = node != 0 ? parts_.tree.inodes.Find(node) : InodeRef();
+    return inode && inode->HasName(dir, doubt.name) ? inode : InodeRef();
+  };
+  if (InodeRef child = named(doubt.child)) return child;
+  if (doubt.what == 0) return InodeRef();
+  // The one that was meant may have lost the name since; it is looked at where it is now.
+  if (InodeRef moved = doubt.child != 0 ? parts_.tree.inodes.Find(doubt.child) : InodeRef()) {
+    ObjectChanged(moved, /*data=*/true);
+    DoubtLater({moved});
+  }
+  return named(parts_.tree.dentries.Find(dir.id(), Name::Trusted(doubt.name)).node);
+}
+
 bool Coherence::SameData(const InodeRef& dir, Name name, const Inode& child) {
   Result<Probed> found = ProbeNow(parts_, dir, name);
   return found.ok() && DataOf(*found) == child.data();
 }
 
 void Coherence::NameInDoubt(const InodeRef& dir, Name name, const InodeRef& child, uint8_t what) {
-  parts_.tree.dentries.Erase(dir->id(), name);
   if (!child) {
+    parts_.tree.dentries.Erase(dir->id(), name);
     if (parts_.invalidator) parts_.invalidator->InvalidateEntry(dir->id(), name.bytes());
     return;
   }
+  parts_.tree.dentries.Doubt(dir->id(), name);
   // Where its data come from may have changed, which an inode never does: it is made anew.
   bool indirect = child->is_regular() && !child->is_upper() &&
                   (parts_.rules.metacopy || parts_.rules.data_layers || child->data().exists());
@@ -185,7 +195,11 @@ void Coherence::NameInDoubt(const InodeRef& dir, Name name, const InodeRef& chil
     ObjectChanged(child, child->is_dir() || (what & kChangedContent));
     return;
   }
-  if (now.ok()) LoseName(dir, name, child);
+  if (now.ok()) {
+    LoseName(dir, name, child);
+  } else {
+    ObjectChanged(child, /*data=*/true);
+  }
   // A directory known under another name was moved here.
   if (now.ok() && *now) ObjectChanged(*now, /*data=*/false);
   if (parts_.invalidator) parts_.invalidator->InvalidateEntry(dir->id(), name.bytes());
@@ -209,15 +223,15 @@ void KeepOpened(Parts& parts, const InodeRef& inode) {
 // Another object, or none, is there now.  Whoever holds `child` keeps it as it was, nameless (N19, S10).
 void Coherence::LoseName(const InodeRef& dir, Name name, const InodeRef& child) {
   ObjectChanged(child, /*data=*/true);
-  if (child->RemoveName(*dir, name.bytes()) > 0) return;
+  if (!child->LoseName(*dir, name.bytes())) return;
   KeepOpened(parts_, child);
-  child->MarkUnlinked();
   if (child->is_dir()) {
     ForgetBeneath(child);
     parts_.tree.listings.Drop(*child);
   }
-  // An upper file may have other names that nobody has looked up; they would find it by its object.
-  if (child->is_dir() || !child->is_upper()) parts_.tree.inodes.Disown(*child);
+  // What is in upper is found by its object, under another name that nobody has looked up or where it was
+  // moved: there is never a second inode of a directory that this one's changes would pass by.
+  if (!child->is_upper()) parts_.tree.inodes.Disown(*child);
 }
 
 void Coherence::ObjectChanged(const InodeRef& inode, bool data) {

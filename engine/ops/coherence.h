@@ -80,14 +80,17 @@ class Coherence final : private Watcher::Sink {
 
   // The objects' names are to be looked at again, by the watcher's thread, parents first.
   void DoubtLater(const std::vector<InodeRef>& objects);
+  // Likewise the name, which led to `node` and seems to lead elsewhere now.
+  void DoubtName(const Inode& dir, Name name, NodeId node);
 
   // What an overflow of the kernel's queue does: forgets everything.
   void ForgetAll();
   const Watcher& watcher() const { return watcher_; }
 
  private:
-  // A name to be looked at again, known to have meant `child` (0: what the dentry cache says).  No name: a
-  // change of ours was under way in the directory when what is beneath was forgotten.
+  // A name to be looked at again, known to have meant `child` (0: what the dentry cache says).  `what` is 0
+  // where that is moot once `child` has lost the name.  No name: a change of ours was under way in the
+  // directory when what is beneath was forgotten.
   struct Doubt {
     NodeId dir = 0;
     std::string name;
@@ -107,6 +110,7 @@ class Coherence final : private Watcher::Sink {
   void DoubtRedirected(const std::vector<Watcher::Event>& events);
 
   void Recheck(const Doubt& doubt);
+  InodeRef MeantBy(const Doubt& doubt, const Inode& dir);
   void NameInDoubt(const InodeRef& dir, Name name, const InodeRef& child, uint8_t what);
   bool SameData(const InodeRef& dir, Name name, const Inode& child);
   void LoseName(const InodeRef& dir, Name name, const InodeRef& child);

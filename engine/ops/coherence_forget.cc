@@ -84,21 +84,27 @@ void Coherence::AfterChange(const InodeRef& dir) {
 }
 
 void Coherence::ForgetBeneath(const InodeRef& top, Settled changes_of_top) {
-  std::vector<InodeRef> beneath = Beneath(parts_.tree, top);
   absl::flat_hash_set<NodeId> dirs;
-  // First the watch words, so that nothing read before is kept, then what is kept already.
-  for (const InodeRef& inode : beneath) {
-    if (!inode->is_dir()) continue;
-    inode->ResetWatch();
-    parts_.dir_fds.Erase(inode->id());
-    dirs.insert(inode->id());
+  // First the watch words, so that nothing read before is kept, then what is kept already.  Until there are
+  // no more: what was found in a directory before its own turn came has to have one as well.
+  std::vector<InodeRef> beneath;
+  for (bool more = true; more;) {
+    more = false;
+    beneath = Beneath(parts_.tree, top);
+    for (const InodeRef& inode : beneath) {
+      if (!inode->is_dir() || !dirs.insert(inode->id()).second) continue;
+      inode->ResetWatch();
+      parts_.dir_fds.Erase(inode->id());
+      more = true;
+    }
   }
   // Before the names go: what is published between is forgotten with them.
   if (changes_of_top == Settled::kYes) dirs.erase(top->id());
   Later(ChangesUnderWay(dirs));
   dirs.insert(top->id());
   for (const InodeRef& inode : beneath) ObjectChanged(inode, /*data=*/true);
-  for (const auto& [parent, name] : parts_.tree.dentries.Take([&](NodeId id) { return dirs.contains(id); })) {
+  auto of_these = [&](NodeId id) { return dirs.contains(id); };
+  for (const auto& [parent, name] : parts_.tree.dentries.DoubtAll(of_these)) {
     if (parts_.invalidator) parts_.invalidator->InvalidateEntry(parent, name);
   }
   if (top->unlinked()) return;
@@ -123,6 +129,10 @@ void Coherence::DoubtLater(const std::vector<InodeRef>& objects) {
   Later(std::move(sorted));
 }
 
+void Coherence::DoubtName(const Inode& dir, Name name, NodeId node) {
+  Later({Doubt{dir.id(), name.str(), 0, node}});
+}
+
 void Coherence::Later(std::vector<Doubt> doubts) {
   if (doubts.empty()) return;
   {
@@ -135,7 +145,7 @@ void Coherence::Later(std::vector<Doubt> doubts) {
 void DoubtNames(Parts& parts, const InodeRef& inode) {
   inode->DropAttr();
   for (const InodeName& name : inode->Names()) {
-    parts.tree.dentries.EraseIf(name.parent->id(), name.name, inode->id());
+    parts.tree.dentries.DoubtIf(name.parent->id(), name.name, inode->id());
   }
   if (parts.coherence) parts.coherence->DoubtLater({inode});
 }

@@ -82,7 +82,7 @@ bool Coherence::SameCopies(const InodeRef& dir) {
   DirLowers lowers = LowersOf(parts_, std::move(now->members));
   lowers.top = now->first_member;
   if (same_upper && SameLowers(dir->lowers(), lowers)) return true;
-  parts_.tree.dentries.Erase(name->parent->id(), Name::Trusted(name->name));
+  parts_.tree.dentries.Doubt(name->parent->id(), Name::Trusted(name->name));
   Result<InodeRef> looked_up = Resolve(parts_, name->parent, Name::Trusted(name->name), Buying::kNever);
   // Another object there now: whoever holds this one keeps it as it is.
   return !looked_up.ok() || !(*looked_up == dir);

@@ -60,12 +60,13 @@ void PublishObject(Parts& parts, const InodeRef& inode, const StagedCopy& staged
   if (parts.invalidator) parts.invalidator->InvalidateAttr(inode->id());
 }
 
-void PublishName(Parts& parts, const InodeRef& inode, const InodeName& at, bool other_number) {
+void PublishName(Parts& parts, const InodeRef& inode, const InodeName& at, Trust trust, bool other_number) {
   Name name = Name::Trusted(at.name);
-  DentryCache::Found known = parts.tree.dentries.Find(at.parent->id(), name);
+  NodeId known = parts.tree.dentries.Find(at.parent->id(), name).node;
+  SetName(parts, *at.parent, name, inode->id(), trust);
   // Another inode was made of the lower object meanwhile: it is not what the name leads to any more.
-  bool other = known.state == DentryCache::State::kPresent && known.node != inode->id();
-  parts.tree.dentries.SetPresent(at.parent->id(), name, inode->id());
+  bool other = known != 0 && known != inode->id();
+  if (other && parts.coherence) parts.coherence->DoubtName(*at.parent, name, known);
   if (other_number) {
     at.parent->ChangeListing([&](MergedDir& listing) { listing.SetIno(at.name, inode->st_ino()); });
   }
@@ -93,13 +94,14 @@ bool WatchCopy(Parts& parts, const InodeRef& inode, const StagedCopy& staged) {
 }
 
 Status CopyUpNamed(Parts& parts, const InodeRef& inode, const InodeName& at, StagedCopy staged) {
+  const Trust trust{at.parent->watch_word()};
   PLY_TRY(SharedFd dir, UpperDir(parts, at.parent));
   bool watched = WatchCopy(parts, inode, staged);
   NameChange change(parts, {{*at.parent, Name::Trusted(at.name)}}, {});
   PLY_CHECK(Install(parts, at, dir->get(), &staged));
   PublishObject(parts, inode, staged);
   if (!watched) parts.coherence->LayersChanged(inode);
-  PublishName(parts, inode, at, staged.splits);
+  PublishName(parts, inode, at, trust, staged.splits);
   if (inode->opens() > 0 && Planted(Plant::kFlock)) {
     parts.tree.inodes.Disown(*inode);
     ForgetName(parts, at.parent, Name::Trusted(at.name));
@@ -113,7 +115,10 @@ Status CopyUpOne(Parts& parts, const InodeRef& inode, CopyUpData data) {
   PLY_TRY(StagedCopy staged, StageCopy(parts, inode, data));
   // A name cannot be renamed while it is being copied (renames copy up first); it can be removed.
   if (std::optional<InodeName> name = inode->AnyName()) {
-    Exclusion::Hold changing = parts.dir_changes.Acquire(name->parent->id());
+    // A directory's own as well: what hands do in its copy is looked at when the tree knows of the copy.
+    std::vector<uint64_t> dirs{name->parent->id()};
+    if (inode->is_dir()) dirs.push_back(inode->id());
+    auto changing = parts.dir_changes.AcquireAll(std::move(dirs));
     if (inode->HasName(*name->parent, name->name)) return CopyUpNamed(parts, inode, *name, std::move(staged));
   }
   return CopyUpNameless(parts, inode, std::move(staged));

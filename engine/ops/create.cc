@@ -13,19 +13,21 @@ namespace plyfs::ops {
 namespace {
 
 // The name came to be since the client looked: without O_EXCL it is opened as any file (open(2)).
-Result<Created> OpenExisting(Parts& parts, const Caller& caller, const InodeRef& inode, uint32_t flags) {
+Result<Created> OpenExisting(Parts& parts, const Caller& caller, const InodeRef& dir, Name name,
+                             const InodeRef& inode, uint32_t flags) {
   if (flags & O_EXCL) return Errno(EEXIST);
   if (inode->is_dir()) return Errno(EISDIR);
   // The client follows symlinks and opens special files itself, once it has looked again.
   if (!inode->is_regular()) return Errno(ESTALE);
   PLY_TRY(Opened opened, Open(parts, caller, inode->id(), flags, /*kill_suidgid=*/false));
-  Result<Attr> attr = StatInode(parts, inode);
+  bool kept = false;
+  Result<Attr> attr = StatInode(parts, inode, &kept);
   if (!attr.ok()) {
     Release(parts, opened.handle);
     return attr.status();
   }
   parts.tree.inodes.AddLookup(*inode);
-  return Created{MakeEntry(parts, inode, *attr), opened};
+  return Created{MakeEntry(parts, *dir, name, *inode, *attr, kept), opened};
 }
 
 }  // namespace
@@ -35,12 +37,12 @@ Result<Created> Create(Parts& parts, const Caller& caller, NodeId parent, Name n
   PLY_TRY(InodeRef dir, FindDir(parts, parent));
   if (!dir->unlinked()) {
     PLY_TRY(InodeRef there, Resolve(parts, dir, name));
-    if (there) return OpenExisting(parts, caller, there, flags);
+    if (there) return OpenExisting(parts, caller, dir, name, there, flags);
   }
   Result<FreeName> taken = TakeFreeName(parts, dir, name);
   if (taken.error() == EEXIST) {
     PLY_TRY(InodeRef there, ResolvePresent(parts, dir, name));
-    return OpenExisting(parts, caller, there, flags);
+    return OpenExisting(parts, caller, dir, name, there, flags);
   }
   PLY_TRY(FreeName place, std::move(taken));
   UniqueFd fd;

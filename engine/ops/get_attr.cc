@@ -11,8 +11,9 @@ Result<AttrReply> GetAttr(Parts& parts, NodeId node, Handle handle) {
   // A directory that was merely looked up is not watched, and its attributes last the client a second (U2).
   // Who asks again would do so for ever.
   if (inode->is_dir() && !inode->unlinked()) (void)WatchIfWorthwhile(parts, inode);
-  PLY_TRY(Attr attr, StatInode(parts, inode));
-  return MakeAttrReply(parts, inode, attr);
+  bool kept = false;
+  PLY_TRY(Attr attr, StatInode(parts, inode, &kept));
+  return MakeAttrReply(parts, *inode, attr, kept);
 }
 
 }  // namespace plyfs::ops

@@ -44,12 +44,14 @@ class CacheableRead {
  public:
   CacheableRead(Parts& parts, const InodeRef& inode)
       : inode_(inode), watching_(WatchAround(parts, inode)), version_(inode->attr_version()) {}
-  // store(version) puts the result into the inode.
+  // store(version) puts the result into the inode.  False: it may not stay there.
   template <typename Store>
-  void Keep(Store store) {
-    if (!watching_.all) return;
+  bool Keep(Store store) {
+    if (!watching_.all) return false;
     store(version_);
-    if (!(inode_->AttrWatching() == watching_)) inode_->DropAttr();
+    if (inode_->AttrWatching() == watching_) return true;
+    inode_->DropAttr();
+    return false;
   }
 
  private:

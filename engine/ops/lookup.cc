@@ -13,16 +13,18 @@ Result<Entry> Lookup(Parts& parts, NodeId parent, Name name) {
   for (int attempt = 0;; ++attempt) {
     PLY_TRY(InodeRef inode, Resolve(parts, dir, name));
     if (!inode) {
-      uint32_t ttl = parts.tree.NameTtl(*dir);
+      uint32_t ttl = parts.tree.NameTtl(*dir, name, 0);
       return Entry{0, Attr(), ttl, ttl};
     }
     parts.tree.inodes.AddLookup(*inode);
-    Result<Attr> attr = StatInode(parts, inode);
-    if (attr.ok()) return MakeEntry(parts, inode, *attr);
+    bool kept = false;
+    Result<Attr> attr = StatInode(parts, inode, &kept);
+    if (attr.ok()) return MakeEntry(parts, *dir, name, *inode, *attr, kept);
     parts.tree.inodes.Forget(inode->id(), 1);
     if (attr.error() != ESTALE || attempt > 0) return attr.status();
-    parts.tree.dentries.Erase(dir->id(), name);
-    parts.tree.inodes.Disown(*inode);
+    parts.tree.dentries.Doubt(dir->id(), name);
+    // An upper one is found by its object wherever that is now.
+    if (!inode->is_upper()) parts.tree.inodes.Disown(*inode);
   }
 }
 

@@ -37,7 +37,7 @@ std::optional<Result<Entry>> Lookup(Tree& tree, NodeId parent, Name name) {
   std::optional<Attr> attr = inode->CachedAttr();
   if (!attr) return std::nullopt;
   tree.inodes.AddLookup(*inode);
-  return Result<Entry>(Entry{inode->id(), *attr, ttl, tree.AttrTtl(*inode)});
+  return Result<Entry>(Entry{inode->id(), *attr, ttl, tree.AttrTtl(*inode, /*kept=*/true)});
 }
 
 }  // namespace plyfs::warm

@@ -28,8 +28,19 @@ NameChange::NameChange(Parts& parts, const std::vector<Place>& places,
   moves_ = parts.moves.AcquireAll(std::move(keys));
 }
 
+void SetName(Parts& parts, const Inode& dir, Name name, NodeId node, Trust trust) {
+  DentryCache& dentries = parts.tree.dentries;
+  if (!StillWatched(dir, trust)) {
+    (void)dentries.SetUnknown(dir.id(), name, node);
+  } else if (node != 0) {
+    dentries.SetPresent(dir.id(), name, node);
+  } else {
+    dentries.SetAbsent(dir.id(), name);
+  }
+}
+
 void ForgetName(Parts& parts, const InodeRef& dir, Name name) {
-  parts.tree.dentries.Erase(dir->id(), name);
+  parts.tree.dentries.Doubt(dir->id(), name);
   dir->DropListing();
   dir->DropAttr();
   if (parts.invalidator) parts.invalidator->InvalidateEntry(dir->id(), name.bytes());

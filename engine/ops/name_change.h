@@ -31,6 +31,10 @@ class NameChange {
   std::vector<Exclusion::Hold> moves_;
 };
 
+// What a change of ours has made of the name: it leads to `node` now (0: to nothing).  Kept where the
+// directory was watched since `trust`, which is from before the change.
+void SetName(Parts& parts, const Inode& dir, Name name, NodeId node, Trust trust);
+
 // After doubt about what upper holds at a name (a call failed half-way, or somebody changed it by hand): all
 // that is known of it is dropped here and in the client, and read again by who asks next.
 void ForgetName(Parts& parts, const InodeRef& dir, Name name);

@@ -103,6 +103,7 @@ Result<FreeName> TakeFreeName(Parts& parts, const InodeRef& dir, Name name) {
   place.hold = parts.dir_changes.Acquire(dir->id());
   place.dir = dir;
   PLY_CHECK(MustBeAbsent(parts, dir, name));
+  place.trust = Trust{dir->watch_word()};
   PLY_TRY(place.upper, UpperDir(parts, dir));
   Result<struct statx> there = sys::Statx(place.upper->get(), name.str().c_str());
   if (there.error() == ENOENT) return place;
@@ -146,12 +147,12 @@ Result<Entry> PublishNew(Parts& parts, const FreeName& place, Name name, InodeRe
   inode->DropAttr();
   place.dir->ChangeListing(
       [&](MergedDir& listing) { listing.Insert(name.bytes(), DirentTypeOf(st.stx_mode), inode->st_ino()); });
-  parts.tree.dentries.SetPresent(place.dir->id(), name, inode->id());
+  SetName(parts, *place.dir, name, inode->id(), place.trust);
   place.dir->DropAttr();
   Attr attr = PresentAttr(parts, inode, st);
   parts.tree.inodes.AddLookup(*inode);
   if (made) *made = inode;
-  return MakeEntry(parts, inode, attr);
+  return MakeEntry(parts, *place.dir, name, *inode, attr, StillWatched(*place.dir, place.trust));
 }
 
 Result<Entry> MakeNew(Parts& parts, const Caller& caller, const FreeName& place, Name name,

@@ -17,6 +17,7 @@ struct FreeName {
   Exclusion::Hold hold;
   InodeRef dir;
   SharedFd upper;         // the directory in upper
+  Trust trust;            // from before anything is made
   bool whiteout = false;  // upper holds a whiteout there
 };
 

@@ -17,8 +17,9 @@ Entry Attributes(Parts& parts, const InodeRef& dir, const DirEntry& entry) {
   Result<InodeRef> inode = Resolve(parts, dir, name, Buying::kNever);
   if (!inode.ok() || !*inode) return Entry();
   parts.tree.inodes.AddLookup(**inode);
-  Result<Attr> attr = StatInode(parts, *inode);
-  if (attr.ok()) return MakeEntry(parts, *inode, *attr);
+  bool kept = false;
+  Result<Attr> attr = StatInode(parts, *inode, &kept);
+  if (attr.ok()) return MakeEntry(parts, *dir, name, **inode, *attr, kept);
   parts.tree.inodes.Forget((*inode)->id(), 1);
   return Entry();
 }

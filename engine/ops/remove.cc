@@ -95,6 +95,7 @@ Status RemoveEntry(Parts& parts, const InodeRef& dir, Name name, const InodeRef&
     PLY_TRY(whiteout, LowerPositive(parts.probe_context(), two, name));
   }
   if (inode->is_dir() && inode->is_upper() && !inode->merged() && Planted(Plant::kRmdir)) whiteout = false;
+  const Trust trust{dir->watch_word()};
   PLY_TRY(SharedFd upper, UpperDir(parts, dir));
   NameChange change(parts, {{*dir, name}}, {inode.get()});
   Status removed = PrepareToLose(parts, inode, upper->get(), name);
@@ -105,7 +106,7 @@ Status RemoveEntry(Parts& parts, const InodeRef& dir, Name name, const InodeRef&
     return removed;
   }
   dir->ChangeListing([&](MergedDir& listing) { listing.Remove(name.bytes()); });
-  parts.tree.dentries.SetAbsent(dir->id(), name);
+  SetName(parts, *dir, name, 0, trust);
   dir->DropAttr();
   LoseName(parts, dir, name, inode);
   return OkStatus();
@@ -126,10 +127,9 @@ Status PrepareToLose(Parts& parts, const InodeRef& inode, int upper_dir, Name na
 
 void LoseName(Parts& parts, const InodeRef& dir, Name name, const InodeRef& inode) {
   inode->DropAttr();
-  if (inode->RemoveName(*dir, name.bytes()) > 0) return;
   // Other names may exist that nobody has looked up; they would find it by its object, as long as the object
   // lives.
-  inode->MarkUnlinked();
+  if (!inode->LoseName(*dir, name.bytes())) return;
   if (!inode->is_dir()) return;
   inode->DropListing();
   parts.tree.listings.Drop(*inode);

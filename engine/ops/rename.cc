@@ -5,6 +5,8 @@
 #include "engine/base/planted.h"
 #include "engine/format/file_type.h"
 #include "engine/io/sys_dir.h"
+#include "engine/io/sys_stat.h"
+#include "engine/layer/object.h"
 #include "engine/ops/locate.h"
 #include "engine/ops/name_change.h"
 #include "engine/ops/ops.h"
@@ -64,7 +66,7 @@ void PublishMoved(Parts& parts, const RenameEnd& end, const RenameEnd& there) {
     end.inode->AddName(there.dir, there.name.bytes());
     end.inode->RemoveName(*end.dir, end.name.bytes());
   }
-  parts.tree.dentries.SetPresent(there.dir->id(), there.name, end.inode->id());
+  SetName(parts, *there.dir, there.name, end.inode->id(), there.trust);
   end.inode->DropAttr();
   there.dir->DropAttr();
 }
@@ -78,8 +80,17 @@ void Publish(Parts& parts, const RenamePlan& plan) {
   }
   if (to.inode) LoseName(parts, to.dir, to.name, to.inode);
   from.dir->ChangeListing([&](MergedDir& listing) { listing.Remove(from.name.bytes()); });
-  parts.tree.dentries.SetAbsent(from.dir->id(), from.name);
+  SetName(parts, *from.dir, from.name, 0, from.trust);
   from.dir->DropAttr();
+}
+
+// A hand may have put something else there before it was moved, and is told of at the old name only.
+void DoubtIfAnother(Parts& parts, const RenameEnd& end, const RenameEnd& there) {
+  if (!parts.coherence) return;
+  Result<struct statx> now = sys::Statx(there.upper->get(), there.name.str().c_str());
+  if (now.ok() && ObjectIdOf(*now) == end.inode->upper()) return;
+  there.dir->DropListing();
+  parts.coherence->DoubtName(*there.dir, there.name, end.inode->id());
 }
 
 Status Move(Parts& parts, const RenamePlan& plan) {
@@ -104,6 +115,8 @@ Status Move(Parts& parts, const RenamePlan& plan) {
     return moved;
   }
   Publish(parts, plan);
+  DoubtIfAnother(parts, from, to);
+  if (plan.exchange) DoubtIfAnother(parts, to, from);
   return OkStatus();
 }
 
@@ -118,7 +131,8 @@ Status Rename(Parts& parts, NodeId parent, Name name, NodeId new_parent, Name ne
   if (!parts.writable()) return Errno(EROFS);
   PLY_TRY(InodeRef from_dir, FindDir(parts, parent));
   PLY_TRY(InodeRef to_dir, FindDir(parts, new_parent));
-  RenamePlan plan{RenameEnd{from_dir, name, {}, {}}, RenameEnd{to_dir, new_name, {}, {}}, exchange, {}};
+  RenamePlan plan{
+      RenameEnd{from_dir, name, {}, {}, {}}, RenameEnd{to_dir, new_name, {}, {}, {}}, exchange, {}};
   PLY_CHECK(CheckRename(parts, &plan, no_replace));
   if (plan.from.inode == plan.to.inode) return OkStatus();  // R14
   PLY_CHECK(PrepareRename(parts, &plan, no_replace));

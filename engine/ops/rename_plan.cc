@@ -163,6 +163,7 @@ Status PrepareRename(Parts& parts, RenamePlan* plan, bool no_replace) {
   InodeRef from = plan->from.inode, to = plan->to.inode;
   PLY_CHECK(CheckRename(parts, plan, no_replace));
   if (!(plan->from.inode == from) || !(plan->to.inode == to)) return Errno(ESTALE);
+  for (RenameEnd* end : {&plan->from, &plan->to}) end->trust = Trust{end->dir->watch_word()};
   PLY_TRY(plan->from.upper, UpperDir(parts, plan->from.dir));
   PLY_TRY(plan->to.upper, UpperDir(parts, plan->to.dir));
   if (Status there = LookAtUpper(parts, plan); !there.ok()) {

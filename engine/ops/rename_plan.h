@@ -16,6 +16,7 @@ struct RenameEnd {
   Name name;
   InodeRef inode;  // null: nothing visible
   SharedFd upper;  // the directory in upper
+  Trust trust;     // from before anything is changed
 };
 
 struct RenamePlan {

@@ -121,8 +121,12 @@ InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found
       inode->SetDataStamp(0);
     }
     inode->AddName(dir, name.bytes());
-    inode->ClearUnlinked();
     return inode;
+  }
+  // A hand has moved it: the place where it was known is told as any name that changes.
+  std::optional<InodeName> before = inode->AnyName();
+  if (before && !(before->parent == dir && before->name == name.bytes())) {
+    parts.tree.dentries.Forget(before->parent->id(), before->name, inode->id());
   }
   inode->SetOnlyName(dir, name.bytes());
   // It keeps its number whatever joins it, and is listed by it (D10).
@@ -164,7 +168,7 @@ std::optional<InodeRef> Known(Parts& parts, const InodeRef& dir, Name name, cons
   if (found.state == DentryCache::State::kAbsent) return InodeRef();
   if (found.state != DentryCache::State::kPresent) return std::nullopt;
   if (InodeRef inode = parts.tree.inodes.Find(found.node)) return inode;
-  parts.tree.dentries.EraseIf(dir->id(), name.bytes(), found.node);
+  parts.tree.dentries.Forget(dir->id(), name.bytes(), found.node);
   return std::nullopt;
 }
 
@@ -191,19 +195,49 @@ void FixOrigin(Parts& parts, const InodeRef& dir, Name name, const Probed& found
 // A lower file's attributes have come with the answer.
 void KeepAttr(Parts& parts, const InodeRef& inode, uint64_t version, const Probed& found) {
   if (found.upper || inode->is_dir() || inode->is_upper() || inode->data().exists()) return;
+  // A change by another name, told since the layers were asked, would have gone unnoticed.
+  if (inode->name_count() > 1) return;
   inode->StoreAttr(version, PresentAttr(parts, inode, found.top));
   if (!inode->NamesWatching().all) inode->DropAttr();
 }
 
-// Nothing: the name was changed while the layers were asked, so the answer may be old.
-Result<std::optional<InodeRef>> LoadOnce(Parts& parts, const InodeRef& dir, Name name, Trust trust,
-                                         const DentryCache::Ticket& ticket) {
+// A change of the name until now would not have found the inode.
+void ForgetUntold(Parts& parts, const InodeRef& inode) {
+  inode->DropAttr();
+  inode->SetProtection(Inode::kUnknownProtection);
+  if (!inode->is_dir()) {
+    inode->SetDataStamp(0);
+  } else if (Inode::WatchOf(inode->watch_word()) != Inode::Watch::kNot) {
+    parts.coherence->LayersChanged(inode);
+  }
+}
+
+struct Loaded {
+  InodeRef inode;
+  bool kept = false;
+};
+
+// What the layers say of the name is recorded; what it led to before is looked at again if it was another.
+// Nothing: the name was changed while they were asked, so the answer may be old.
+std::optional<Loaded> Record(Parts& parts, const InodeRef& dir, Name name, Trust trust,
+                             const DentryCache::Ticket& ticket, const InodeRef& inode) {
+  // Asked before it is recorded: whoever resets the watch later takes what stands there back.
+  const bool kept = StillWatched(*dir, trust);
+  DentryCache::Found answer{DentryCache::State::kUnknown, inode ? inode->id() : 0};
+  if (kept) answer.state = inode ? DentryCache::State::kPresent : DentryCache::State::kAbsent;
+  if (!parts.tree.dentries.Finish(ticket, name, answer)) return std::nullopt;
+  if (ticket.before != 0 && ticket.before != answer.node && parts.coherence) {
+    parts.coherence->DoubtName(*dir, name, ticket.before);
+  }
+  return Loaded{inode, kept};
+}
+
+// Nothing: as above.
+Result<std::optional<Loaded>> LoadOnce(Parts& parts, const InodeRef& dir, Name name, Trust trust,
+                                       const DentryCache::Ticket& ticket) {
   DentryCache& dentries = parts.tree.dentries;
   Listed listed = trust.keeps() ? ListedName(parts.tree, *dir, name) : Listed();
-  if (listed.absent()) {
-    bool kept = dentries.Finish(ticket, name, {DentryCache::State::kAbsent, 0});
-    return kept ? std::optional<InodeRef>(InodeRef()) : std::nullopt;
-  }
+  if (listed.absent()) return Record(parts, dir, name, trust, ticket, InodeRef());
   uint64_t rounds = parts.coherence ? parts.coherence->rounds() : 0;
   Result<Probed> probed = Ask(parts, dir, name, WhomToAsk(*dir, listed));
   if (!probed.ok()) {
@@ -211,23 +245,22 @@ Result<std::optional<InodeRef>> LoadOnce(Parts& parts, const InodeRef& dir, Name
     return probed.status();
   }
   if (!listed.listing) dir->PayRent(probed->asked);
-  if (probed->type == MergedType::kAbsent) {
-    bool kept = dentries.Finish(ticket, name, {DentryCache::State::kAbsent, 0});
-    return kept ? std::optional<InodeRef>(InodeRef()) : std::nullopt;
-  }
+  if (probed->type == MergedType::kAbsent) return Record(parts, dir, name, trust, ticket, InodeRef());
   FixOrigin(parts, dir, name, *probed);
   InodeRef inode = Admit(parts, dir, name, *probed);
+  if (parts.coherence && ticket.before != inode->id()) ForgetUntold(parts, inode);
   if (inode->is_dir() && trust.keeps()) {
     inode->SetSeenCopies({probed->copies.settled_value(), trust.word, !probed->xwhiteouts});
   }
   uint64_t version = inode->attr_version();
-  if (dentries.Finish(ticket, name, {DentryCache::State::kPresent, inode->id()})) {
-    if (parts.coherence) parts.coherence->FoundBeside(inode, *probed, rounds);
-    if (StillWatched(*dir, trust)) KeepAttr(parts, inode, version, *probed);
-    return std::optional<InodeRef>(std::move(inode));
+  std::optional<Loaded> loaded = Record(parts, dir, name, trust, ticket, inode);
+  if (!loaded) {
+    if (dentries.Find(dir->id(), name).node != inode->id()) inode->RemoveName(*dir, name.bytes());
+    return loaded;
   }
-  if (dentries.Find(dir->id(), name).node != inode->id()) inode->RemoveName(*dir, name.bytes());
-  return std::optional<InodeRef>();
+  if (parts.coherence) parts.coherence->FoundBeside(inode, *probed, rounds);
+  if (loaded->kept) KeepAttr(parts, inode, version, *probed);
+  return loaded;
 }
 
 }  // namespace
@@ -244,21 +277,23 @@ Result<InodeRef> Resolve(Parts& parts, const InodeRef& dir, Name name, Buying bu
     }
     // One load a name: who comes second waits here and finds the answer in the cache.
     Exclusion::Hold loading = parts.loads.Acquire(LoadKey(*dir, name));
-    if (!trust.keeps()) dentries.Erase(dir->id(), name);
+    if (!trust.keeps()) dentries.Doubt(dir->id(), name);
     DentryCache::Ticket ticket;
     DentryCache::Found found = dentries.FindOrBegin(dir->id(), name, &ticket);
     if (auto known = Known(parts, dir, name, found)) return *known;
     if (found.state != DentryCache::State::kUnknown) continue;
-    PLY_TRY(std::optional<InodeRef> loaded, LoadOnce(parts, dir, name, trust, ticket));
-    if (!loaded) continue;
-    if (StillWatched(*dir, trust)) return *loaded;
-    // Nobody would tell of a change (U2).
-    dentries.Erase(dir->id(), name);
-    if (!trust.keeps()) return *loaded;
+    PLY_TRY(std::optional<Loaded> loaded, LoadOnce(parts, dir, name, trust, ticket));
+    // Where nobody would tell of a change, nothing is kept (U2).
+    if (loaded && (loaded->kept || !trust.keeps())) return loaded->inode;
   }
   // Changed by hand whenever it was being loaded: the answer is as true as any, and is not remembered.
   PLY_TRY(Probed now, ProbeNow(parts, dir, name));
-  return now.type == MergedType::kAbsent ? InodeRef() : Admit(parts, dir, name, now);
+  InodeRef inode = now.type == MergedType::kAbsent ? InodeRef() : Admit(parts, dir, name, now);
+  NodeId before = dentries.SetUnknown(dir->id(), name, inode ? inode->id() : 0);
+  if (parts.coherence && before != 0 && (!inode || before != inode->id())) {
+    parts.coherence->DoubtName(*dir, name, before);
+  }
+  return inode;
 }
 
 Result<InodeRef> ResolvePresent(Parts& parts, const InodeRef& dir, Name name) {

@@ -106,7 +106,7 @@ Result<AttrReply> SetAttr(Parts& parts, const Caller& caller, NodeId node, Handl
   PLY_TRY(InodeRef inode, FindNode(parts, node));
   if (inode->unlinked() && Planted(Plant::kUnlinkedIo)) {
     PLY_TRY(Attr unchanged, StatInode(parts, inode));
-    return MakeAttrReply(parts, inode, unchanged);
+    return MakeAttrReply(parts, *inode, unchanged, /*kept=*/false);
   }
   if (ChangesNothing(args)) {
     PLY_CHECK(ChownToNobodyElse(parts, caller, inode));
@@ -120,8 +120,9 @@ Result<AttrReply> SetAttr(Parts& parts, const Caller& caller, NodeId node, Handl
     inode->DropAttr();
     PLY_CHECK(applied);
   }
-  PLY_TRY(Attr attr, StatInode(parts, inode));
-  return MakeAttrReply(parts, inode, attr);
+  bool kept = false;
+  PLY_TRY(Attr attr, StatInode(parts, inode, &kept));
+  return MakeAttrReply(parts, *inode, attr, kept);
 }
 
 }  // namespace plyfs::ops

@@ -76,23 +76,28 @@ Attr PresentAttr(Parts& parts, const InodeRef& inode, const struct statx& st) {
   return attr;
 }
 
-Result<Attr> StatInode(Parts& parts, const InodeRef& inode) {
-  if (std::optional<Attr> cached = inode->CachedAttr()) return *cached;
+Result<Attr> StatInode(Parts& parts, const InodeRef& inode, bool* kept) {
+  if (std::optional<Attr> cached = inode->CachedAttr()) {
+    if (kept) *kept = true;
+    return *cached;
+  }
   CacheableRead reading(parts, inode);
   Result<struct statx> st = StatVisible(parts, inode);
   if (st.error() == ESTALE) DoubtNames(parts, inode);
   if (!st.ok()) return st.status();
   Attr attr = PresentAttr(parts, inode, *st);
-  reading.Keep([&](uint64_t version) { inode->StoreAttr(version, attr); });
+  bool stored = false;
+  bool may_stay = reading.Keep([&](uint64_t version) { stored = inode->StoreAttr(version, attr); });
+  if (kept) *kept = stored && may_stay;
   return attr;
 }
 
-Entry MakeEntry(Parts& parts, const InodeRef& inode, const Attr& attr) {
-  return Entry{inode->id(), attr, parts.tree.EntryTtl(*inode), parts.tree.AttrTtl(*inode)};
+Entry MakeEntry(Parts& parts, const Inode& dir, Name name, const Inode& inode, const Attr& attr, bool kept) {
+  return Entry{inode.id(), attr, parts.tree.NameTtl(dir, name, inode.id()), parts.tree.AttrTtl(inode, kept)};
 }
 
-AttrReply MakeAttrReply(Parts& parts, const InodeRef& inode, const Attr& attr) {
-  return AttrReply{attr, parts.tree.AttrTtl(*inode)};
+AttrReply MakeAttrReply(Parts& parts, const Inode& inode, const Attr& attr, bool kept) {
+  return AttrReply{attr, parts.tree.AttrTtl(inode, kept)};
 }
 
 }  // namespace plyfs

@@ -8,8 +8,8 @@
 
 namespace plyfs {
 
-// ESTALE: the object is not where it was.
-Result<Attr> StatInode(Parts& parts, const InodeRef& inode);
+// ESTALE: the object is not where it was.  `kept`: whether a change by hand would be told from now on.
+Result<Attr> StatInode(Parts& parts, const InodeRef& inode, bool* kept = nullptr);
 
 // From the layer's attributes to the tree's: number (S1), link count (S7, S10), blocks (S11).
 Attr PresentAttr(Parts& parts, const InodeRef& inode, const struct statx& st);
@@ -21,8 +21,8 @@ uint64_t MapIno(const Parts& parts, const ObjectId& object);
 bool NumbersMayGo(const Parts& parts);
 
 // Answers to the client.
-Entry MakeEntry(Parts& parts, const InodeRef& inode, const Attr& attr);
-AttrReply MakeAttrReply(Parts& parts, const InodeRef& inode, const Attr& attr);
+Entry MakeEntry(Parts& parts, const Inode& dir, Name name, const Inode& inode, const Attr& attr, bool kept);
+AttrReply MakeAttrReply(Parts& parts, const Inode& inode, const Attr& attr, bool kept);
 
 }  // namespace plyfs
 

@@ -41,7 +41,8 @@ Result<Created> TmpFile(Parts& parts, const Caller& caller, NodeId parent, uint3
   inode->MarkUnlinked();
   PLY_CHECK(KeepAlive(parts, *inode, std::move(pin)));
   parts.tree.inodes.AddLookup(*inode);
-  Entry entry = MakeEntry(parts, inode, PresentAttr(parts, inode, st));
+  uint32_t ttl = parts.tree.AttrTtl(*inode, /*kept=*/true);
+  Entry entry{inode->id(), PresentAttr(parts, inode, st), ttl, ttl};
   Opened opened;
   opened.handle =
       AddOpenFile(parts, inode, flags & ~static_cast<uint32_t>(O_TMPFILE), std::move(fd), /*on_upper=*/true);

@@ -17,7 +17,7 @@ DentryCache::Found DentryCache::Find(NodeId parent, Name name) {
   auto it = shard.map.find(key);
   if (it == shard.map.end()) return {};
   it->second.used = true;
-  return {it->second.state, it->second.state == State::kPresent ? it->second.value : 0};
+  return {it->second.state, it->second.node};
 }
 
 DentryCache::Found DentryCache::FindOrBegin(NodeId parent, Name name, Ticket* ticket) {
@@ -25,13 +25,14 @@ DentryCache::Found DentryCache::FindOrBegin(NodeId parent, Name name, Ticket* ti
   Shard& shard = ShardOf(key);
   MutexLock lock(shard.mu);
   auto it = shard.map.find(key);
-  if (it != shard.map.end()) {
+  NodeId before = it == shard.map.end() ? 0 : it->second.node;
+  if (it != shard.map.end() && it->second.state != State::kUnknown) {
     it->second.used = true;
-    return {it->second.state, it->second.state == State::kPresent ? it->second.value : 0};
+    return {it->second.state, before};
   }
-  *ticket = Ticket{parent, shard.next_stamp++};
-  Put(shard, key, Entry{State::kLoading, true, ticket->stamp});
-  return {};
+  *ticket = Ticket{parent, shard.next_stamp++, before};
+  Put(shard, key, Entry{State::kLoading, true, ticket->stamp, before});
+  return {State::kUnknown, before};
 }
 
 bool DentryCache::Finish(const Ticket& ticket, Name name, Found answer) {
@@ -39,10 +40,10 @@ bool DentryCache::Finish(const Ticket& ticket, Name name, Found answer) {
   Shard& shard = ShardOf(key);
   MutexLock lock(shard.mu);
   auto it = shard.map.find(key);
-  if (it == shard.map.end() || it->second.state != State::kLoading || it->second.value != ticket.stamp) {
+  if (it == shard.map.end() || it->second.state != State::kLoading || it->second.stamp != ticket.stamp) {
     return false;
   }
-  Put(shard, key, Entry{answer.state, true, answer.node});
+  Put(shard, key, Entry{answer.state, true, 0, answer.node});
   return true;
 }
 
@@ -51,8 +52,8 @@ void DentryCache::Abandon(const Ticket& ticket, Name name) {
   Shard& shard = ShardOf(key);
   MutexLock lock(shard.mu);
   auto it = shard.map.find(key);
-  if (it != shard.map.end() && it->second.state == State::kLoading && it->second.value == ticket.stamp) {
-    Remove(shard, key);
+  if (it != shard.map.end() && it->second.state == State::kLoading && it->second.stamp == ticket.stamp) {
+    Doubt(shard, it);
   }
 }
 
@@ -60,62 +61,76 @@ void DentryCache::SetPresent(NodeId parent, Name name, NodeId node) {
   KeyView key = View(parent, name);
   Shard& shard = ShardOf(key);
   MutexLock lock(shard.mu);
-  Put(shard, key, Entry{State::kPresent, true, node});
+  Put(shard, key, Entry{State::kPresent, true, 0, node});
 }
 
 void DentryCache::SetAbsent(NodeId parent, Name name) {
   KeyView key = View(parent, name);
   Shard& shard = ShardOf(key);
   MutexLock lock(shard.mu);
-  Put(shard, key, Entry{State::kAbsent, true, 0});
+  Put(shard, key, Entry{State::kAbsent, true, 0, 0});
+}
+
+void DentryCache::Doubt(NodeId parent, Name name) {
+  KeyView key = View(parent, name);
+  Shard& shard = ShardOf(key);
+  MutexLock lock(shard.mu);
+  if (auto it = shard.map.find(key); it != shard.map.end()) Doubt(shard, it);
 }
 
 void DentryCache::Erase(NodeId parent, Name name) {
   KeyView key = View(parent, name);
   Shard& shard = ShardOf(key);
   MutexLock lock(shard.mu);
-  Remove(shard, key);
+  auto it = shard.map.find(key);
+  if (it == shard.map.end()) return;
+  it->second.node = 0;
+  Doubt(shard, it);
 }
 
-void DentryCache::EraseIf(NodeId parent, std::string_view name, NodeId node) {
+void DentryCache::DoubtIf(NodeId parent, std::string_view name, NodeId node) {
   KeyView key = View(parent, Name::Trusted(name));
   Shard& shard = ShardOf(key);
   MutexLock lock(shard.mu);
   auto it = shard.map.find(key);
-  if (it != shard.map.end() && it->second.state == State::kPresent && it->second.value == node) {
-    Remove(shard, key);
-  }
+  if (it == shard.map.end() || it->second.state != State::kPresent || it->second.node != node) return;
+  Doubt(shard, it);
 }
 
-void DentryCache::EraseAll(NodeId parent) {
-  for (Shard& shard : shards_) {
-    MutexLock lock(shard.mu);
-    for (auto it = shard.map.begin(); it != shard.map.end();) {
-      auto next = std::next(it);
-      if (it->first.parent == parent) {
-        if (it->second.state == State::kAbsent) --shard.absent;
-        shard.map.erase(it);
-      }
-      it = next;
-    }
-  }
-}
-
-std::vector<DentryCache::Forgotten> DentryCache::Take(const std::function<bool(NodeId parent)>& chosen) {
-  std::vector<Forgotten> taken;
+std::vector<DentryCache::Doubted> DentryCache::DoubtAll(const std::function<bool(NodeId parent)>& chosen) {
+  std::vector<Doubted> doubted;
   for (Shard& shard : shards_) {
     MutexLock lock(shard.mu);
     for (auto it = shard.map.begin(); it != shard.map.end();) {
       auto next = std::next(it);
       if (chosen(it->first.parent)) {
-        if (it->second.state == State::kAbsent) --shard.absent;
-        taken.push_back(Forgotten{it->first.parent, it->first.name});
-        shard.map.erase(it);
+        doubted.push_back(Doubted{it->first.parent, it->first.name});
+        Doubt(shard, it);
       }
       it = next;
     }
   }
-  return taken;
+  return doubted;
+}
+
+NodeId DentryCache::SetUnknown(NodeId parent, Name name, NodeId node) {
+  KeyView key = View(parent, name);
+  Shard& shard = ShardOf(key);
+  MutexLock lock(shard.mu);
+  auto it = shard.map.find(key);
+  NodeId before = it == shard.map.end() ? 0 : it->second.node;
+  Put(shard, key, Entry{State::kUnknown, true, 0, node});
+  return before;
+}
+
+void DentryCache::Forget(NodeId parent, std::string_view name, NodeId node) {
+  KeyView key = View(parent, Name::Trusted(name));
+  Shard& shard = ShardOf(key);
+  MutexLock lock(shard.mu);
+  auto it = shard.map.find(key);
+  if (it == shard.map.end() || it->second.node != node) return;
+  it->second.node = 0;
+  if (it->second.state != State::kLoading) shard.map.erase(it);
 }
 
 size_t DentryCache::size() {
@@ -134,14 +149,14 @@ void DentryCache::Put(Shard& shard, const KeyView& key, Entry entry) {
   }
   if (it->second.state == State::kAbsent) --shard.absent;
   it->second = entry;
+  if (entry.state == State::kUnknown && entry.node == 0) return (void)shard.map.erase(it);
   if (entry.state == State::kAbsent && ++shard.absent > per_shard_) Evict(shard);
 }
 
-void DentryCache::Remove(Shard& shard, const KeyView& key) {
-  auto it = shard.map.find(key);
-  if (it == shard.map.end()) return;
+void DentryCache::Doubt(Shard& shard, Map::iterator it) {
   if (it->second.state == State::kAbsent) --shard.absent;
-  shard.map.erase(it);
+  it->second.state = State::kUnknown;
+  if (it->second.node == 0) shard.map.erase(it);
 }
 
 void DentryCache::Evict(Shard& shard) {

@@ -4,6 +4,9 @@
 // Owned by Parts; internally synchronised, any thread, never blocks: who finds Loading waits elsewhere
 // (ops/exclusion.h) and asks again.  Absent is a fact, not "never looked".  Sharded by (parent, name); each
 // shard holds at most its part of the budget and evicts by clock.  Present entries go with their inode.
+//
+// A name that is doubted is not forgotten: until it is known again, or its inode goes, the entry says whom it
+// led to, so that a change of the name finds that inode, and so that nobody replaces it unnoticed.
 #ifndef PLYFS_ENGINE_TREE_DENTRY_CACHE_H_
 #define PLYFS_ENGINE_TREE_DENTRY_CACHE_H_
 
@@ -23,15 +26,16 @@ namespace plyfs {
 
 class DentryCache {
  public:
-  enum class State { kUnknown, kPresent, kAbsent, kLoading };
+  enum class State : uint8_t { kUnknown, kPresent, kAbsent, kLoading };
   struct Found {
     State state = State::kUnknown;
-    NodeId node = 0;  // kPresent only
+    NodeId node = 0;  // kPresent: whom it leads to; kUnknown and kLoading: whom it led to, 0: not known
   };
   // Says that the one who holds it loads the name.
   struct Ticket {
     NodeId parent = 0;
-    uint64_t stamp = 0;
+    uint32_t stamp = 0;
+    NodeId before = 0;  // whom the name led to, 0: not known
   };
 
   // At most `entries` negative entries in all.
@@ -45,8 +49,8 @@ class DentryCache {
   Found Find(NodeId parent, Name name);
   // kUnknown becomes kLoading and *ticket is the caller's; otherwise as Find.
   Found FindOrBegin(NodeId parent, Name name, Ticket* ticket);
-  // The probe's answer.  False: the name was changed (Set, Erase) since FindOrBegin, nothing was recorded and
-  // the answer may be old.
+  // The probe's answer; kUnknown: of which nobody would tell a change.  False: the name was changed (Set,
+  // Doubt) since FindOrBegin, nothing was recorded and the answer may be old.
   bool Finish(const Ticket& ticket, Name name, Found answer);
   // The probe failed or is not to be remembered.
   void Abandon(const Ticket& ticket, Name name);
@@ -54,18 +58,23 @@ class DentryCache {
   // A change of the tree: overrides whatever is there, a load in flight included.
   void SetPresent(NodeId parent, Name name, NodeId node);
   void SetAbsent(NodeId parent, Name name);
-  // Not known any more.
+  // Not known any more, a load in flight included; whom it led to is.
+  void Doubt(NodeId parent, Name name);
+  // Likewise, and nobody who lives has the name.
   void Erase(NodeId parent, Name name);
-  // Likewise, if it still says `node`.
-  void EraseIf(NodeId parent, std::string_view name, NodeId node);
-  // Forgets every name of `parent`.
-  void EraseAll(NodeId parent);
-  // Forgets every name of the parents that `chosen` picks, in one pass, and tells which they were.
-  struct Forgotten {
+  // Doubts it, if it still says `node`.
+  void DoubtIf(NodeId parent, std::string_view name, NodeId node);
+  // Likewise every name of the parents that `chosen` picks, in one pass, and tells which they were.
+  struct Doubted {
     NodeId parent;
     std::string name;
   };
-  std::vector<Forgotten> Take(const std::function<bool(NodeId parent)>& chosen);
+  std::vector<Doubted> DoubtAll(const std::function<bool(NodeId parent)>& chosen);
+  // The name led to `node` (0: to nothing) when it was last seen, and nobody would tell of a change.  Gives
+  // whom it led to before.
+  NodeId SetUnknown(NodeId parent, Name name, NodeId node);
+  // `node` is no more, or does not have the name any more.
+  void Forget(NodeId parent, std::string_view name, NodeId node);
 
   size_t size();
 
@@ -94,19 +103,21 @@ class DentryCache {
   struct Entry {
     State state = State::kUnknown;
     bool used = false;   // since the clock's hand last passed
-    uint64_t value = 0;  // kPresent: node; kLoading: stamp of the ticket
+    uint32_t stamp = 0;  // kLoading: of the ticket
+    NodeId node = 0;     // as in Found
   };
+  using Map = absl::flat_hash_map<Key, Entry, KeyHash, KeyEq>;
   struct Shard {
     Mutex mu{LockRank::kDentries};
-    absl::flat_hash_map<Key, Entry, KeyHash, KeyEq> map ABSL_GUARDED_BY(mu);
+    Map map ABSL_GUARDED_BY(mu);
     size_t absent ABSL_GUARDED_BY(mu) = 0;
-    uint64_t next_stamp ABSL_GUARDED_BY(mu) = 1;
+    uint32_t next_stamp ABSL_GUARDED_BY(mu) = 1;
   };
 
   static KeyView View(NodeId parent, const Name& name) { return {parent, name.bytes(), name.hash()}; }
   Shard& ShardOf(const KeyView& key) { return shards_[(KeyHash()(key) >> 7) % kShards]; }
   void Put(Shard& shard, const KeyView& key, Entry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
-  void Remove(Shard& shard, const KeyView& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
+  void Doubt(Shard& shard, Map::iterator it) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
   void Evict(Shard& shard) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
 
   const size_t per_shard_;

@@ -31,11 +31,51 @@ TEST(DentryCache, AChangeOverridesALoadInFlight) {
   cache.SetPresent(1, N("a"), 9);
   EXPECT_FALSE(cache.Finish(ticket, N("a"), {State::kAbsent, 0}));
   EXPECT_EQ(cache.Find(1, N("a")).node, 9u);
-  cache.Erase(1, N("a"));
+  cache.Doubt(1, N("a"));
   cache.FindOrBegin(1, N("a"), &ticket);
-  cache.Erase(1, N("a"));
+  cache.Doubt(1, N("a"));
   EXPECT_FALSE(cache.Finish(ticket, N("a"), {State::kAbsent, 0}));
   EXPECT_EQ(cache.Find(1, N("a")).state, State::kUnknown);
+}
+
+TEST(DentryCache, ADoubtedNameSaysWhomItLedTo) {
+  DentryCache cache;
+  DentryCache::Ticket ticket;
+  cache.SetPresent(1, N("a"), 7);
+  cache.Doubt(1, N("a"));
+  EXPECT_EQ(cache.Find(1, N("a")).state, State::kUnknown);
+  EXPECT_EQ(cache.Find(1, N("a")).node, 7u);
+  cache.FindOrBegin(1, N("a"), &ticket);
+  EXPECT_EQ(ticket.before, 7u);
+  EXPECT_EQ(cache.Find(1, N("a")).node, 7u);
+  auto doubted = cache.DoubtAll([](NodeId parent) { return parent == 1; });
+  ASSERT_EQ(doubted.size(), 1u);
+  EXPECT_FALSE(cache.Finish(ticket, N("a"), {State::kPresent, 8}));
+  EXPECT_EQ(cache.Find(1, N("a")).node, 7u);
+  EXPECT_EQ(cache.SetUnknown(1, N("a"), 8), 7u);
+  EXPECT_EQ(cache.Find(1, N("a")).node, 8u);
+}
+
+TEST(DentryCache, NothingIsLeftOfANodeThatIsNoMore) {
+  DentryCache cache;
+  DentryCache::Ticket ticket;
+  cache.SetPresent(1, N("a"), 7);
+  cache.Doubt(1, N("a"));
+  cache.Forget(1, "a", 6);
+  EXPECT_EQ(cache.size(), 1u);
+  cache.Forget(1, "a", 7);
+  EXPECT_EQ(cache.size(), 0u);
+  cache.SetPresent(1, N("a"), 7);
+  cache.Doubt(1, N("a"));
+  cache.FindOrBegin(1, N("a"), &ticket);
+  cache.Forget(1, "a", 7);
+  EXPECT_EQ(cache.Find(1, N("a")).node, 0u);
+  EXPECT_TRUE(cache.Finish(ticket, N("a"), {State::kAbsent, 0}));
+  // An answer that is not kept, of a name that leads nowhere, leaves nothing.
+  cache.Doubt(1, N("a"));
+  cache.FindOrBegin(1, N("a"), &ticket);
+  EXPECT_TRUE(cache.Finish(ticket, N("a"), {State::kUnknown, 0}));
+  EXPECT_EQ(cache.size(), 0u);
 }
 
 TEST(DentryCache, AbsentBecomesPresentAfterCreate) {
@@ -50,7 +90,7 @@ TEST(DentryCache, NegativeEntriesAreBounded) {
   DentryCache cache(1024);
   for (int i = 0; i < 100000; ++i) cache.SetAbsent(1, N(std::to_string(i).c_str()));
   EXPECT_LE(cache.size(), 1024u + 64);
-  cache.EraseAll(1);
+  (void)cache.DoubtAll([](NodeId) { return true; });
   EXPECT_EQ(cache.size(), 0u);
 }
 

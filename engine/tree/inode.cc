@@ -95,25 +95,46 @@ bool Inode::HasName(const Inode& parent, std::string_view name) const {
                      [&](const InodeName& n) { return n.parent.get() == &parent && n.name == name; });
 }
 
+size_t Inode::name_count() const {
+  TinyLock lock(mu_);
+  return names_.size();
+}
+
 void Inode::AddName(InodeRef parent, std::string_view name) {
   TinyLock lock(mu_);
+  MarkLinked();
   for (const InodeName& n : names_) {
     if (n.parent == parent && n.name == name) return;
   }
   names_.insert(names_.begin(), InodeName{std::move(parent), std::string(name)});
 }
 
+InodeName Inode::TakeName(const Inode& parent, std::string_view name) {
+  InodeName taken;
+  auto it = std::find_if(names_.begin(), names_.end(),
+                         [&](const InodeName& n) { return n.parent.get() == &parent && n.name == name; });
+  if (it != names_.end()) {
+    taken = std::move(*it);
+    names_.erase(it);
+  }
+  return taken;
+}
+
 size_t Inode::RemoveName(const Inode& parent, std::string_view name) {
   // Dropping the reference to the parent may free it, and must not happen under the lock.
   InodeName removed;
   TinyLock lock(mu_);
-  auto it = std::find_if(names_.begin(), names_.end(),
-                         [&](const InodeName& n) { return n.parent.get() == &parent && n.name == name; });
-  if (it != names_.end()) {
-    removed = std::move(*it);
-    names_.erase(it);
-  }
+  removed = TakeName(parent, name);
   return names_.size();
+}
+
+bool Inode::LoseName(const Inode& parent, std::string_view name) {
+  InodeName removed;
+  TinyLock lock(mu_);
+  removed = TakeName(parent, name);
+  if (!names_.empty()) return false;
+  MarkUnlinked();
+  return true;
 }
 
 void Inode::SetOnlyName(InodeRef parent, std::string_view name) {
@@ -121,6 +142,7 @@ void Inode::SetOnlyName(InodeRef parent, std::string_view name) {
   std::vector<InodeName> names;
   names.push_back(InodeName{std::move(parent), std::string(name)});
   TinyLock lock(mu_);
+  MarkLinked();
   std::swap(names_, names);
 }
 
@@ -130,9 +152,11 @@ std::optional<Attr> Inode::CachedAttr() const {
   return *attr_;
 }
 
-void Inode::StoreAttr(uint64_t version, const Attr& attr) {
+bool Inode::StoreAttr(uint64_t version, const Attr& attr) {
   TinyLock lock(mu_);
-  if (attr_version_.load(std::memory_order_relaxed) == version) attr_ = std::make_unique<Attr>(attr);
+  if (attr_version_.load(std::memory_order_relaxed) != version) return false;
+  attr_ = std::make_unique<Attr>(attr);
+  return true;
 }
 
 void Inode::DropAttr() {

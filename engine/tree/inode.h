@@ -118,17 +118,20 @@ class Inode {
   std::optional<InodeName> AnyName() const;
   std::vector<InodeName> Names() const;
   bool HasName(const Inode& parent, std::string_view name) const;
+  size_t name_count() const;
   void AddName(InodeRef parent, std::string_view name);
   // Returns how many are left.
   size_t RemoveName(const Inode& parent, std::string_view name);
   // Directories have one name.
   void SetOnlyName(InodeRef parent, std::string_view name);
+  // Removes the name for good; true if it was the last: the object is unlinked then, in the same step, so
+  // that a name found meanwhile is never lost with it.
+  bool LoseName(const Inode& parent, std::string_view name);
 
-  // The last name is gone from the tree, the object lives on for who holds it open (N19).
+  // The last name is gone from the tree, the object lives on for who holds it open (N19).  A name that it is
+  // given again ends that (linkat of O_TMPFILE, N18; one that a hand has moved).
   bool unlinked() const { return unlinked_.load(std::memory_order_acquire); }
   void MarkUnlinked() { unlinked_.store(true, std::memory_order_release); }
-  // O_TMPFILE: linkat gives a nameless object a name again (N18).
-  void ClearUnlinked() { unlinked_.store(false, std::memory_order_release); }
 
   // Directories only.
   DirLowers lowers() const;
@@ -211,10 +214,10 @@ class Inode {
   Watching AttrWatching() const;
 
   // Attributes, as cached.  A change of the object calls DropAttr before it is acknowledged; StoreAttr keeps
-  // nothing if one was called since attr_version was read.
+  // nothing, and says so, if one was called since attr_version was read.
   std::optional<Attr> CachedAttr() const;
   uint64_t attr_version() const { return attr_version_.load(std::memory_order_acquire); }
-  void StoreAttr(uint64_t version, const Attr& attr);
+  bool StoreAttr(uint64_t version, const Attr& attr);
   void DropAttr();
   // After a write: attributes are others, what else is known is not.  (A write removes a capability.)
   void DropAttrOfWritten();
@@ -279,6 +282,8 @@ class Inode {
   Inode(InodeTable& table, NodeId id, InodeInit init);
   ~Inode();
   ObjectId identity() const;
+  void MarkLinked() { unlinked_.store(false, std::memory_order_release); }
+  InodeName TakeName(const Inode& parent, std::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Null: something has changed since `version`.
   Extra* ExtraOf(uint64_t version) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SetIdentity(const ObjectId& object);

@@ -160,7 +160,7 @@ void InodeTable::Retire(Inode* inode) {
 }
 
 void InodeTable::RetireOne(Inode* inode) {
-  for (const InodeName& n : inode->Names()) dentries_.EraseIf(n.parent->id(), n.name, inode->id_);
+  for (const InodeName& n : inode->Names()) dentries_.Forget(n.parent->id(), n.name, inode->id_);
   Disown(*inode);
   uint32_t index = SlotOf(inode->id_);
   {

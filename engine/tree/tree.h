@@ -28,11 +28,18 @@ struct Tree {
   std::atomic<uint32_t> ttl_s{3600};
   static constexpr uint32_t kUnwatchedTtl = 1;
 
-  // Of the names in `dir`, present and absent.
-  uint32_t NameTtl(const Inode& dir) const { return dir.watched() ? Ttl() : kUnwatchedTtl; }
-  // Of the object's names and of its attributes.
-  uint32_t EntryTtl(const Inode& inode) const { return inode.NamesWatching().all ? Ttl() : kUnwatchedTtl; }
-  uint32_t AttrTtl(const Inode& inode) const { return inode.AttrWatching().all ? Ttl() : kUnwatchedTtl; }
+  // The client may keep what is kept here, and for as long: that `name` leads to `node` (0: to nothing), and
+  // attributes.  That somebody watches by now says nothing of what was read before.
+  uint32_t NameTtl(const Inode& dir, Name name, NodeId node) {
+    if (!dir.watched()) return kUnwatchedTtl;
+    DentryCache::Found found = dentries.Find(dir.id(), name);
+    bool kept = node != 0 ? found.state == DentryCache::State::kPresent && found.node == node
+                          : found.state == DentryCache::State::kAbsent;
+    return kept ? Ttl() : kUnwatchedTtl;
+  }
+  uint32_t AttrTtl(const Inode& inode, bool kept) const {
+    return kept && inode.AttrWatching().all ? Ttl() : kUnwatchedTtl;
+  }
 
  private:
   uint32_t Ttl() const { return ttl_s.load(std::memory_order_relaxed); }

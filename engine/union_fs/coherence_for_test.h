@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -78,9 +79,10 @@ class CoherenceTest : public ::testing::Test {
   void ByHand(const std::string& commands) {
     ASSERT_EQ(::system(("set -e; umask 022; cd " + root_ + "; " + commands).c_str()), 0) << commands;
   }
-  void Mount(LowerMode mode = LowerMode::kWatch, OtherWhiteouts others = OtherWhiteouts::kOff) {
+  void Mount(LowerMode mode = LowerMode::kWatch, OtherWhiteouts others = OtherWhiteouts::kOff,
+             const V& lowers = {"a", "b"}) {
     StackConfig config;
-    config.lowerdirs = {root_ + "/a", root_ + "/b"};
+    for (const std::string& lower : lowers) config.lowerdirs.push_back(root_ + "/" + lower);
     config.upperdir = root_ + "/u";
     config.workdir = root_ + "/w";
     config.lower = mode;
@@ -135,6 +137,15 @@ class CoherenceTest : public ::testing::Test {
     if (!read.ok()) return {"errno " + std::to_string(read.error())};
     std::sort(names.begin(), names.end());
     return names;
+  }
+  // The client is told the ctime that the directory has in upper.
+  void ExpectCtimeOfUpper(NodeId node, const std::string& path) {
+    struct stat st;
+    ASSERT_EQ(::stat((root_ + "/u/" + path).c_str(), &st), 0);
+    Result<AttrReply> attr = ops::GetAttr(*parts_, node, 0);
+    ASSERT_TRUE(attr.ok());
+    EXPECT_EQ(attr->attr.ctime.sec, st.st_ctim.tv_sec);
+    EXPECT_EQ(attr->attr.ctime.nsec, st.st_ctim.tv_nsec);
   }
   // Seconds are only for a machine that is very busy.
   static bool Soon(const std::function<bool()>& condition) {
