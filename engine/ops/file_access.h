@@ -31,6 +31,9 @@ void RemoveOpenFile(Parts& parts, Handle handle);
 // O_DSYNC of the client's, the latter two not on a volatile mount (M29).
 int BackingFlags(const Parts& parts, uint32_t flags);
 
+// A data stamp that no file has: the client has pages that are not on disk.  Only an open takes it back.
+inline constexpr uint64_t kPagesDiffer = 2;
+
 // The client's cached pages of the file are still what is on disk, as far as size and time of modification
 // tell; remembers the present ones.
 Result<bool> CacheStillTrue(Inode& inode, int fd);

@@ -21,6 +21,9 @@ Result<size_t> Write(Parts& parts, const Caller& caller, Handle handle, uint64_t
   if (written.ok()) *written += short_by;
   if (capability.ok()) (void)sys::FSetXattr(access.get(), "security.capability", *capability, 0);
   access.inode().DropAttrOfWritten();
+  // The client goes on showing a page that found no room: who opens the file next sees what is there (F20).
+  const bool partly = !written.ok() || *written < data.size();
+  if (flags.from_cache && partly) access.inode().SetDataStamp(kPagesDiffer);
   return written;
 }
 

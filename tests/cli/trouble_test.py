@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """What goes wrong while mounted: layers that hang, fill up or vanish, a daemon that is killed.
 
-rules: C10 B12 B25 M14 T-g; the drop-in contract's section 2.6 and its check 39.
+rules: C10 F20 B12 B25 M14 T-g; the drop-in contract's section 2.6 and its check 39.
 """
 import errno
 import fcntl
+import mmap
 import os
 import random
 import signal
@@ -172,6 +173,23 @@ class Full(Trouble):
 
     def test_ext4(self):
         self.whole(self.on_ext4)
+
+    # F20: it is told by msync, and is nowhere.
+    def test_a_store_through_a_mapping(self):
+        self.start(self.on_tmpfs)
+        with open(self.path("m/mapped"), "w+b") as file:
+            file.truncate(MIB)
+            self.fill()
+            with open(self.path("m/mapped"), "rb") as reader:  # the client may keep what was read here
+                self.assertEqual(reader.read(), bytes(MIB))
+            with mmap.mmap(file.fileno(), MIB) as mapping:
+                mapping[MIB // 2:MIB // 2 + 6] = b"stored"
+                self.assertEqual(self.failing(mapping.flush), errno.ENOSPC)
+        with open(self.path("m/mapped"), "rb") as file:
+            self.assertEqual(file.read(), bytes(MIB))
+        self.umount()
+        with open(self.path("fs/u/mapped"), "rb") as file:
+            self.assertEqual(file.read(), bytes(MIB))
 
 
 class Vanishes(Trouble):
