@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "engine/ops/ops.h"
+#include "engine/testing/dawdle.h"
 #include "engine/union_fs/open_parts.h"
 
 namespace plyfs {
@@ -296,6 +297,7 @@ struct Case {
   int seed;
   bool changes;  // through the mount as well
   int lowers;
+  bool dawdles = false;  // everybody
 };
 
 class CoherenceRandomTest : public ::testing::TestWithParam<Case> {
@@ -349,6 +351,8 @@ TEST_P(CoherenceRandomTest, TheClientSeesWhatAFreshMountShows) {
   config.workdir = root_ + "/w";
   std::unique_ptr<Parts> parts = Open(config);
   ASSERT_NE(parts, nullptr);
+  std::optional<Dawdle> dawdle;
+  if (GetParam().dawdles) dawdle.emplace(GetParam().seed);
   Client client(*parts);
   for (int round = 0; round < 5; ++round) {
     (void)Live(client);
@@ -387,12 +391,15 @@ std::vector<Case> Cases(int lowers, int seeds) {
   std::vector<Case> cases;
   for (int seed = 1; seed <= seeds; ++seed) {
     for (bool changes : {false, true}) cases.push_back(Case{seed, changes, lowers});
+    cases.push_back(Case{seed, true, lowers, true});
   }
   return cases;
 }
 
 std::string NameOf(const ::testing::TestParamInfo<Case>& info) {
-  return std::to_string(info.param.seed) + (info.param.changes ? "changes" : "looks");
+  return std::to_string(info.param.seed) + (info.param.dawdles   ? "dawdles"
+                                            : info.param.changes ? "changes"
+                                                                 : "looks");
 }
 
 INSTANTIATE_TEST_SUITE_P(TwoLayers, CoherenceRandomTest, ::testing::ValuesIn(Cases(2, 30)), NameOf);
