@@ -69,7 +69,7 @@ void Notifier::InvalidateAttr(NodeId node) {
     MutexLock lock(mu_);
     if (stop_) return;
   }
-  Write(node, {Kind::kAttr, {}});
+  if (Write(node, {Kind::kAttr, {}}) == ENOENT && names_of_) Post(node, {Kind::kNames, {}});
 }
 void Notifier::InvalidateData(NodeId node) {
   Post(node, {Kind::kData, {}});
@@ -119,7 +119,7 @@ void Notifier::Send() {
     if (stop_) break;
     const auto [node, notice] = Take();
     mu_.Unlock();
-    Write(node, notice);
+    Deliver(node, notice);
     mu_.Lock();
     Done(node);
   }
@@ -144,7 +144,21 @@ void Notifier::Supervise() {
   }
 }
 
-void Notifier::Write(NodeId node, const Notice& notice) {
+void Notifier::Deliver(NodeId node, const Notice& notice) {
+  if (notice.kind == Kind::kNames) return TakeBackNames(node);
+  const int error = Write(node, notice);
+  if (error == ENOENT && notice.kind == Kind::kData && names_of_) TakeBackNames(node);
+}
+
+void Notifier::TakeBackNames(NodeId node) {
+  {
+    MutexLock lock(mu_);
+    if (stop_) return;
+  }
+  for (const auto& [parent, name] : names_of_(node)) InvalidateEntry(parent, name);
+}
+
+int Notifier::Write(NodeId node, const Notice& notice) {
   std::string message;
   if (notice.kind == Kind::kEntry) {
     bool expire_only;
@@ -165,8 +179,9 @@ void Notifier::Write(NodeId node, const Notice& notice) {
   }
   const int error = transport_.Send(message).error();
   // ENOENT: the kernel does not have it.  The others: the connection is over, or never began.
-  if (error == 0 || error == ENOENT || error == ENODEV || error == ENOTCONN || error == EPERM) return;
-  if (!complained_.exchange(true)) Logf("fuse: a notification was refused: errno %d", error);
+  const bool usual = error == 0 || error == ENOENT || error == ENODEV || error == ENOTCONN || error == EPERM;
+  if (!usual && !complained_.exchange(true)) Logf("fuse: a notification was refused: errno %d", error);
+  return error;
 }
 
 }  // namespace plyfs::fuse

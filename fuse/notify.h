@@ -4,15 +4,20 @@
 // requests that run in the same directory (transport.md section 9), come from threads of the notifier's own.
 // Notices about one node are sent in the order of posting, one at a time; one equal to a notice that still
 // waits is dropped.  When all senders are stuck another is added, up to 16.
+//
+// A node that the kernel does not know may be that of a reply on its way, with what was true before: then the
+// names by which it was told of are taken back, which waits for that reply.
 #ifndef PLYFS_FUSE_NOTIFY_H_
 #define PLYFS_FUSE_NOTIFY_H_
 
 #include <atomic>
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "engine/base/mutex.h"
@@ -23,7 +28,12 @@ namespace plyfs::fuse {
 
 class Notifier : public Invalidator {
  public:
-  explicit Notifier(Transport& transport) : transport_(transport) {}
+  // Parents and names of a node that the client was told of.  Asked by a sender, with no lock held, never
+  // after Stop has returned true.
+  using NamesOf = std::function<std::vector<std::pair<NodeId, std::string>>(NodeId)>;
+
+  explicit Notifier(Transport& transport, NamesOf names_of = {})
+      : transport_(transport), names_of_(std::move(names_of)) {}
 
   // expire_only: names are to be asked for again, but what is mounted below them stays
   // (FUSE_HAS_EXPIRE_ONLY).
@@ -36,7 +46,7 @@ class Notifier : public Invalidator {
   void InvalidateData(NodeId node) override;
 
  private:
-  enum class Kind : uint8_t { kEntry, kAttr, kData };
+  enum class Kind : uint8_t { kEntry, kAttr, kData, kNames };
   struct Notice {
     Kind kind;
     std::string name;
@@ -54,9 +64,13 @@ class Notifier : public Invalidator {
   void Supervise();  // the supervisor's
   std::pair<NodeId, Notice> Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Done(NodeId node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Write(NodeId node, const Notice& notice);
+  void Deliver(NodeId node, const Notice& notice);
+  void TakeBackNames(NodeId node);
+  // The kernel's answer.
+  int Write(NodeId node, const Notice& notice);
 
   Transport& transport_;
+  const NamesOf names_of_;
   std::atomic<bool> complained_{false};
   Mutex mu_{LockRank::kNotifier};
   CondVar work_;     // senders

@@ -1,6 +1,7 @@
 #include "fuse/notify.h"
 
 #include <cstring>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -96,6 +97,31 @@ TEST(Notifier, InodeMessages) {
   EXPECT_EQ(data.off, 0);
   EXPECT_EQ(data.len, 0);
   EXPECT_TRUE(notifier.Stop(kLong));
+}
+
+// The kernel does not know the node yet: a reply that makes it known, with what was true before, may be on
+// its way.  Notices about names wait for it.
+TEST(Notifier, ANodeThatTheKernelDoesNotKnowIsTakenBackByItsNames) {
+  for (const bool data : {false, true}) {
+    FakeKernel kernel;
+    Notifier notifier(kernel, [](NodeId node) {
+      std::vector<std::pair<NodeId, std::string>> names;
+      if (node == 7) names = {{5, "a"}, {6, "b"}};
+      return names;
+    });
+    notifier.Start(false);
+    for (const NodeId node : {NodeId{8}, NodeId{7}}) {
+      data ? notifier.InvalidateData(node) : notifier.InvalidateAttr(node);
+    }
+    const auto sent = kernel.AwaitSent(4);
+    std::set<std::string> names;
+    for (const std::string& message : sent) {
+      if (At<wire::OutHeader>(message, 0).error == 3) names.insert(NameIn(message));
+    }
+    EXPECT_EQ(names, (std::set<std::string>{"a", "b"}));
+    EXPECT_TRUE(notifier.Stop(kLong));
+    EXPECT_EQ(kernel.AwaitSent(4).size(), 4u);
+  }
 }
 
 TEST(Notifier, ABlockedNodeHoldsUpOnlyItself) {

@@ -80,7 +80,7 @@ class Session::Impl {
   InFlight in_flight_{transport_};
   SlowWatch slow_{in_flight_,
                   [this](NodeId node, LayerId asked) { return connection_.fs->Describe(node, asked); }};
-  Notifier notifier_{transport_};
+  Notifier notifier_{transport_, [this](NodeId node) { return connection_.fs->NamesTold(node); }};
   Dispatcher dispatcher_{connection_, transport_, in_flight_, [this] { BeforeBlocking(); }};
   ReaderPool readers_{transport_, in_flight_,
                       [this](std::span<const char> bytes, const ReaderBuffers& buffers, RequestSlot& slot) {

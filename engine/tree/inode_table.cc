@@ -109,6 +109,14 @@ void InodeTable::Rekey(Inode& inode, const ObjectId& object) {
   inode.SetIdentity(object);
 }
 
+std::vector<std::pair<NodeId, std::string>> InodeTable::NamesTold(NodeId id) {
+  std::vector<std::pair<NodeId, std::string>> names;
+  InodeRef inode = Find(id);
+  if (!inode || inode->lookups() == 0) return names;
+  for (InodeName& name : inode->Names()) names.emplace_back(name.parent->id(), std::move(name.name));
+  return names;
+}
+
 std::vector<InodeRef> InodeTable::All() {
   std::vector<InodeRef> all;
   all.reserve(size());

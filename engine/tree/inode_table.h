@@ -9,6 +9,8 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -45,6 +47,9 @@ class InodeTable {
   // The client's count of `inode`; while it is not zero the inode stays.
   void AddLookup(Inode& inode);
   void Forget(NodeId id, uint64_t count);
+
+  // Parents and names of an inode that the client holds; none of another.
+  std::vector<std::pair<NodeId, std::string>> NamesTold(NodeId id);
 
   // All inodes that there are, in no order.
   std::vector<InodeRef> All();

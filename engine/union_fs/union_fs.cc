@@ -28,6 +28,10 @@ void UnionFs::SetInvalidator(Invalidator* invalidator) {
   parts_->invalidator = invalidator;
 }
 
+std::vector<std::pair<NodeId, std::string>> UnionFs::NamesTold(NodeId node) const {
+  return parts_->tree.inodes.NamesTold(node);
+}
+
 Result<Entry> UnionFs::Lookup(const Caller&, NodeId parent, Name name) {
   return ops::Lookup(*parts_, parent, name);
 }

@@ -17,6 +17,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "engine/base/ids.h"
 #include "engine/base/name.h"
@@ -44,6 +46,8 @@ class UnionFs {
 
   // Where to send notices for the client's kernel caches; set before the first request.
   void SetInvalidator(Invalidator* invalidator);
+  // Parents and names of a node that the client was told of and has not forgotten.
+  std::vector<std::pair<NodeId, std::string>> NamesTold(NodeId node) const;
 
   Result<Entry> Lookup(const Caller& caller, NodeId parent, Name name);
   void Forget(NodeId node, uint64_t count);
