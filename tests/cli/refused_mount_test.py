@@ -15,10 +15,22 @@ from harness import BIN, CliTest
 HIDE_FUSE = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /dev && mknod /dev/null c 1 3 && exec "$0" "$@"']
 
 
+# fusermount3 needs an /etc/mtab, which a Debian that nobody has booted yet lacks.
+MTAB = """[ -e /etc/mtab ] || {
+    mkdir /dev/etc /dev/etc.work
+    mount -t overlay none -o lowerdir=/etc,upperdir=/dev/etc,workdir=/dev/etc.work /etc
+    ln -s ../proc/self/mounts /etc/mtab
+}"""
+
+
 def fuse_mode(mode):
     """Runs what follows where /dev/fuse has that mode."""
-    return ["unshare", "-m", "sh", "-c", f'mount -t tmpfs -o mode=755 none /dev && mknod -m 666 /dev/null c 1 3 && '
-            f'mknod -m {mode} /dev/fuse c 10 229 && exec "$0" "$@"']
+    return ["unshare", "-m", "sh", "-ec", f"""
+        mount -t tmpfs -o mode=755 none /dev
+        mknod -m 666 /dev/null c 1 3
+        mknod -m {mode} /dev/fuse c 10 229
+        {MTAB}
+        exec "$0" "$@" """]
 
 
 NOBODY = 65534

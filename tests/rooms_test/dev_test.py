@@ -98,6 +98,14 @@ class DevTest(unittest.TestCase):
         self.refused(["demo"], "not root")
         self.assertEqual(self.calls, [])
 
+    def test_test_says_why_real_mounts_are_left_out(self):
+        self.put("tools/dev_ctest", 'import os, sys\nopen(os.environ["CALLS"], "a").write(sys.argv[-1])\n')
+        self.put("bin/grep", "#!/bin/sh\nexit 1\n")
+        self.user(1000)
+        self.assertEqual(self.dev("test").returncode, 0, self.complaints)
+        no_device = [] if os.path.exists("/dev/fuse") else ["no /dev/fuse"]
+        self.assertEqual(self.calls[-1], ", ".join(["not root of this machine", *no_device, "no kernel overlayfs"]))
+
     def test_unknown_words(self):
         for args in (["nonsense"], ["test", "--nonsense"], ["build", "--nonsense"], ["setup", "nonsense"]):
             done = self.dev(*args)
