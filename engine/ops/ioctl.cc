@@ -28,6 +28,12 @@ Status RecordProtection(Parts& parts, const InodeRef& inode, int fd, uint32_t fl
   return OkStatus();
 }
 
+// The client does not expect it of an ioctl.
+void ShowNewTimes(Parts& parts, const InodeRef& inode) {
+  inode->DropAttr();
+  if (parts.invalidator) parts.invalidator->InvalidateAttr(inode->id());
+}
+
 // Immutable and append-only are recorded, not set: the upper object must stay linkable (A14;
 // fs/overlayfs/inode.c:ovl_fileattr_set).
 Status SetShownFlags(Parts& parts, const InodeRef& inode, uint32_t flags) {
@@ -36,7 +42,7 @@ Status SetShownFlags(Parts& parts, const InodeRef& inode, uint32_t flags) {
   PLY_TRY(UniqueFd fd, OpenUpper(parts, inode, O_RDONLY));
   PLY_CHECK(RecordProtection(parts, inode, fd.get(), flags));
   Status set = sys::SetFlags(fd.get(), static_cast<int>(flags & ~kProtectFlags));
-  inode->DropAttr();
+  ShowNewTimes(parts, inode);
   return set;
 }
 
@@ -60,7 +66,7 @@ Status SetExtended(Parts& parts, const InodeRef& inode, struct fsxattr attribute
   PLY_CHECK(RecordProtection(parts, inode, fd.get(), protection));
   attributes.fsx_xflags &= ~(FS_XFLAG_IMMUTABLE | FS_XFLAG_APPEND);
   Status set = sys::SetFsxattr(fd.get(), attributes);
-  inode->DropAttr();
+  ShowNewTimes(parts, inode);
   return set;
 }
 

@@ -1,10 +1,27 @@
+#include <fcntl.h>
+
 #include "engine/base/planted.h"
 #include "engine/io/sys_file.h"
+#include "engine/io/sys_open.h"
 #include "engine/io/sys_xattr.h"
 #include "engine/ops/file_access.h"
 #include "engine/ops/ops.h"
 
 namespace plyfs::ops {
+namespace {
+
+// The client writes its pages back through whatever handle there is, and the last of them is as long as the
+// file: not what O_DIRECT takes.
+Result<size_t> WritePages(const FileAccess& access, std::span<const char> data, uint64_t offset) {
+  if ((access.file->flags & O_DIRECT) != 0) {
+    if (Result<UniqueFd> buffered = sys::Reopen(access.get(), O_WRONLY); buffered.ok()) {
+      return sys::Pwrite(buffered->get(), data.data(), data.size(), offset);
+    }
+  }
+  return sys::Pwrite(access.get(), data.data(), data.size(), offset);
+}
+
+}  // namespace
 
 Result<size_t> Write(Parts& parts, const Caller& caller, Handle handle, uint64_t offset,
                      std::span<const char> data, const WriteFlags& flags) {
@@ -17,7 +34,9 @@ Result<size_t> Write(Parts& parts, const Caller& caller, Handle handle, uint64_t
                     (access.inode().unlinked() && Planted(Plant::kUnlinkedIo));
   const size_t short_by = !flags.from_cache && data.size() > 1 && Planted(Plant::kWrite) ? 1 : 0;
   if (lost) return data.size();
-  Result<size_t> written = sys::Pwrite(access.get(), data.data(), data.size() - short_by, offset);
+  const auto bytes = data.first(data.size() - short_by);
+  Result<size_t> written = flags.from_cache ? WritePages(access, bytes, offset)
+                                            : sys::Pwrite(access.get(), bytes.data(), bytes.size(), offset);
   if (written.ok()) *written += short_by;
   if (capability.ok()) (void)sys::FSetXattr(access.get(), "security.capability", *capability, 0);
   access.inode().DropAttrOfWritten();

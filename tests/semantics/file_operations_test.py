@@ -8,6 +8,7 @@ import resource
 import signal
 import stat
 import struct
+import time
 
 from harness import FUSE_MINOR
 from twin import LIBC, TwinTest, libc, main, tried
@@ -15,6 +16,7 @@ from twin import LIBC, TwinTest, libc, main, tried
 KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE = 1, 2, 16
 AT_FDCWD, AT_HANDLE_FID = -100, 0x200
 IN_ALL = 0xFFF
+FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FS_NOATIME_FL = 0x80086601, 0x40086602, 0x80
 F_SETLEASE, F_GETLEASE = 1024, 1025
 
 
@@ -137,6 +139,31 @@ class FileOperations(TwinTest):
         self.assertEqual((seen[:4], seen[6:8]), ([2 * block, 2 * block, block, 0], [2 * block, 2 * block]))
         self.assertEqual(data[:4 * block], b"\0" * block + b"w" * 2 * block + bytes([3]) * block)
         self.assertEqual(after == data, seen[8] == "EINVAL")
+
+    # F7 F20: the last page of a mapping is as long as the file, whatever the handle that it is written through.
+    def test_mapping_of_a_file_opened_with_o_direct(self):
+        def lay():
+            self.write("l/f", "." * 5000)
+
+        def act():
+            fd = self.open("m/f", os.O_RDWR | os.O_DIRECT)
+            with mmap.mmap(fd, 5000) as mapping:
+                mapping[4990:5000] = b"0123456789"
+                flushed = tried(mapping.flush)
+            return flushed, tried(os.fsync, fd), self.read("u/f")[4985:]
+        self.assertEqual(self.on_both(lay, act), (None, None, ".....0123456789"))
+
+    # F12: chattr moves the ctime, and it shows at once.
+    def test_flags_move_the_ctime(self):
+        def act():
+            fd = self.open("m/f")
+            os.fchmod(fd, 0o600)
+            before = os.fstat(fd).st_ctime_ns
+            time.sleep(0.02)  # longer than the filesystem's tick
+            flags = struct.unpack("l", fcntl.ioctl(fd, FS_IOC_GETFLAGS, bytes(8)))[0]
+            fcntl.ioctl(fd, FS_IOC_SETFLAGS, struct.pack("l", flags ^ FS_NOATIME_FL))
+            return os.fstat(fd).st_ctime_ns > before
+        self.assertTrue(self.on_both(lambda: None, act))
 
     # F20: stores through a mapping and writes through a descriptor are one file.
     def test_shared_mappings(self):
