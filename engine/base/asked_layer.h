@@ -17,6 +17,8 @@ class AskedLayer {
   static constexpr LayerId kNone = -2;  // none yet
 
   static void Lend(Cell* cell) { cell_ = cell; }
+  // For who lends it on to a thread that works for this one.
+  static Cell* Lent() { return cell_; }
   static void Note(LayerId layer) {
     if (cell_ != nullptr) cell_->store(layer, std::memory_order_relaxed);
   }

@@ -73,11 +73,13 @@ int ProcFd() {
 
 // Acts on what `fd` holds, by at(dirfd, path) where the kernel has such calls, else by plain(path).
 template <typename At, typename Plain>
-auto OnObject(int fd, At at, Plain plain) -> decltype(plain("")) {
+auto OnObject(int fd, Holds holds, At at, Plain plain) -> decltype(plain("")) {
   if (FaultAt(Op::kXattrAt) == 0 && HaveXattrAt()) {
-    auto result = at(fd, ".");
-    // Not a directory, or one that may not be searched, which /proc does not mind.
-    if (result >= 0 || (errno != ENOTDIR && errno != EACCES)) return result;
+    if (holds != Holds::kNoDirectory) {
+      auto result = at(fd, ".");
+      // Not a directory, or one that may not be searched, which /proc does not mind.
+      if (result >= 0 || (errno != ENOTDIR && errno != EACCES)) return result;
+    }
     if (int proc = ProcFd(); proc >= 0) {
       char number[16];
       *std::to_chars(number, number + sizeof number - 1, fd).ptr = '\0';
@@ -89,10 +91,11 @@ auto OnObject(int fd, At at, Plain plain) -> decltype(plain("")) {
 
 }  // namespace
 
-Result<size_t> GetXattr(int fd, const char* name, void* buffer, size_t size) {
+Result<size_t> GetXattr(int fd, const char* name, void* buffer, size_t size, Holds holds) {
+  if (holds == Holds::kOpened) return FGetXattr(fd, name, buffer, size);
   return Length(Call(Op::kGetXattr, [&] {
     return OnObject(
-        fd, [&](int dirfd, const char* path) { return GetAt(dirfd, path, name, buffer, size); },
+        fd, holds, [&](int dirfd, const char* path) { return GetAt(dirfd, path, name, buffer, size); },
         [&](const char* path) { return ::getxattr(path, name, buffer, size); });
   }));
 }
@@ -101,8 +104,8 @@ Result<size_t> FGetXattr(int fd, const char* name, void* buffer, size_t size) {
   return Length(Call(Op::kGetXattr, [&] { return ::fgetxattr(fd, name, buffer, size); }));
 }
 
-Result<std::string> GetXattr(int fd, const char* name) {
-  return ReadAll([&](char* buffer, size_t size) { return GetXattr(fd, name, buffer, size); });
+Result<std::string> GetXattr(int fd, const char* name, Holds holds) {
+  return ReadAll([&](char* buffer, size_t size) { return GetXattr(fd, name, buffer, size, holds); });
 }
 
 Result<std::string> FGetXattr(int fd, const char* name) {
@@ -114,7 +117,7 @@ Status SetXattr(int fd, const char* name, std::string_view value, int flags) {
                     static_cast<uint32_t>(flags)};
   return Do(Op::kSetXattr, [&] {
     return OnObject(
-        fd,
+        fd, Holds::kAnything,
         [&](int dirfd, const char* path) {
           return static_cast<int>(::syscall(kSetXattrAt, dirfd, path, 0, name, &args, sizeof args));
         },
@@ -129,7 +132,7 @@ Status FSetXattr(int fd, const char* name, std::string_view value, int flags) {
 Status RemoveXattr(int fd, const char* name) {
   return Do(Op::kRemoveXattr, [&] {
     return OnObject(
-        fd,
+        fd, Holds::kAnything,
         [&](int dirfd, const char* path) {
           return static_cast<int>(::syscall(kRemoveXattrAt, dirfd, path, 0, name));
         },
@@ -141,11 +144,12 @@ Status FRemoveXattr(int fd, const char* name) {
   return Do(Op::kRemoveXattr, [&] { return ::fremovexattr(fd, name); });
 }
 
-Result<std::string> ListXattr(int fd) {
+Result<std::string> ListXattr(int fd, Holds holds) {
+  if (holds == Holds::kOpened) return FListXattr(fd);
   return ReadAll([&](char* buffer, size_t size) {
     return Length(Call(Op::kListXattr, [&] {
       return OnObject(
-          fd,
+          fd, holds,
           [&](int dirfd, const char* path) {
             return static_cast<ssize_t>(::syscall(kListXattrAt, dirfd, path, 0, buffer, size));
           },

@@ -7,6 +7,7 @@
 #define PLYFS_ENGINE_IO_SYS_XATTR_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,11 +18,18 @@ namespace plyfs::sys {
 // No value and no list is longer (include/uapi/linux/limits.h: XATTR_SIZE_MAX, XATTR_LIST_MAX).
 inline constexpr size_t kXattrMax = 65536;
 
-Result<std::string> GetXattr(int fd, const char* name);
+// What the caller knows of a descriptor already saves a call that would fail, or a walk.
+enum class Holds : uint8_t {
+  kAnything,
+  kNoDirectory,
+  kOpened,  // a real descriptor, not O_PATH
+};
+
+Result<std::string> GetXattr(int fd, const char* name, Holds holds = Holds::kAnything);
 Result<std::string> FGetXattr(int fd, const char* name);
 
 // Into the caller's buffer: the value's length, or ERANGE when it does not fit.  Size 0 asks for the length.
-Result<size_t> GetXattr(int fd, const char* name, void* buffer, size_t size);
+Result<size_t> GetXattr(int fd, const char* name, void* buffer, size_t size, Holds holds = Holds::kAnything);
 Result<size_t> FGetXattr(int fd, const char* name, void* buffer, size_t size);
 
 // `flags`: 0, XATTR_CREATE or XATTR_REPLACE.
@@ -32,7 +40,7 @@ Status RemoveXattr(int fd, const char* name);
 Status FRemoveXattr(int fd, const char* name);
 
 // The names as the kernel lists them, each ended by NUL.
-Result<std::string> ListXattr(int fd);
+Result<std::string> ListXattr(int fd, Holds holds = Holds::kAnything);
 Result<std::string> FListXattr(int fd);
 
 }  // namespace plyfs::sys

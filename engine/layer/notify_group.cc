@@ -50,8 +50,7 @@ class FanotifyGroup final : public NotifyGroup {
   Result<uint64_t> Add(int dir) override {
     HandleBuffer handle;
     PLY_CHECK(HandleOf(dir, &handle));
-    // By "." and not by the descriptor alone: a bare O_PATH descriptor is refused.
-    if (::fanotify_mark(fd(), FAN_MARK_ADD | FAN_MARK_ONLYDIR, kMask, dir, ".") != 0) return LastErrno();
+    if (!Mark(dir)) return LastErrno();
     return KeyOf(
         handle.get()->handle_type,
         std::string_view(handle.bytes + offsetof(struct file_handle, f_handle), handle.get()->handle_bytes));
@@ -84,6 +83,13 @@ class FanotifyGroup final : public NotifyGroup {
   static constexpr uint64_t kMask = FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO | FAN_MODIFY |
                                     FAN_ATTRIB | FAN_DELETE_SELF | FAN_MOVE_SELF | FAN_ONDIR |
                                     FAN_EVENT_ON_CHILD;
+
+  bool Mark(int dir) const {
+    constexpr unsigned kFlags = FAN_MARK_ADD | FAN_MARK_ONLYDIR;
+    if (::fanotify_mark(fd(), kFlags, kMask, dir, nullptr) == 0) return true;
+    // A bare O_PATH descriptor is refused; by name it costs twice as much.
+    return errno == EBADF && ::fanotify_mark(fd(), kFlags, kMask, dir, ".") == 0;
+  }
 
   static Status HandleOf(int dir, HandleBuffer* handle) {
     int mount_id;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <ctime>
 #include <deque>
+#include <utility>
 
 #include "absl/hash/hash.h"
 #include "engine/base/asked_layer.h"
@@ -26,22 +27,38 @@ bool IsNotHere(int error) {
   return error == ENOENT || error == ENAMETOOLONG || error == ENOTDIR;
 }
 
+// A directory, for its names.  Reading a lower one leaves its atime alone (C21).
+constexpr int kToRead = O_RDONLY | O_DIRECTORY | O_NOATIME;
+
+// So many are asked one by one first, which tells whether they are answered from memory.
+constexpr size_t kToTell = 8;
+// As many as are worth looking at side by side, and so many of them before what they say is considered.
+constexpr size_t kMany = 32, kWave = 64;
+
 // An object of one layer, examined as far as the rule wants.
 struct Examined {
   UniqueFd fd;
+  bool readable = false;  // not O_PATH
   struct statx st = {};
   Finding finding;
 };
 
-// `opened` has been opened O_PATH and examined by stat, or says why not.
-Result<Examined> Examine(const ProbeContext& context, const MergeFold& fold, ProbeOutcome opened) {
+// `opened` has been opened (O_PATH, or else `to_read`) and examined by stat, or says why not.
+// `known`: what its records say, where they have been read.
+Result<Examined> Examine(const ProbeContext& context, const MergeFold& fold, ProbeOutcome opened,
+                         bool to_read, const Finding* known = nullptr) {
   Examined e;
   if (IsNotHere(opened.error)) return e;
   if (opened.error != 0) return Errno(opened.error);
   e.fd = std::move(opened.fd);
   e.st = opened.st;
+  e.readable = to_read;
+  if (known) {
+    e.finding = *known;
+    return e;
+  }
   e.finding.found = FoundOf(e.st);
-  PLY_CHECK(context.records.Read(e.fd.get(), fold.Wanted(e.finding.found), &e.finding));
+  PLY_CHECK(context.records.Read(e.fd.get(), to_read, fold.Wanted(e.finding.found), &e.finding));
   return e;
 }
 
@@ -74,7 +91,11 @@ Examined ExamineIndexed(const ProbeContext& context, const MergeFold& fold, cons
 class Prober {
  public:
   Prober(const ProbeContext& context, Name name, const Lowers& lowers)
-      : context_(context), name_(name), lowers_(lowers), fold_(context.rules, name.bytes()) {}
+      : context_(context),
+        name_(name),
+        lowers_(lowers),
+        fold_(context.rules, name.bytes()),
+        may_hold_(context.held != nullptr) {}
 
   Status AskUpper(int upper_dir) {
     AskedLayer::Note(kUpper);
@@ -83,7 +104,7 @@ class Prober {
     ProbeOutcome opened = OutcomeOf(sys::OpenBeneath(upper_dir, component.c_str(), O_PATH));
     // A submount covers it, and there was no privilege to look beneath (layer/upper_clone.h).
     if (opened.error == EXDEV) opened.error = EREMOTE;
-    PLY_TRY(Examined e, Examine(context_, fold_, std::move(opened)));
+    PLY_TRY(Examined e, Examine(context_, fold_, std::move(opened), /*to_read=*/false));
     PLY_CHECK(ReadWhiteoutNames(
         component, [&](const std::string& name) { return sys::OpenBeneath(upper_dir, name.c_str(), O_PATH); },
         &e));
@@ -172,11 +193,19 @@ class Prober {
     if (answered > first) return answered;
     end = first + 1;
     while (!plain && end < members.size() && !LayerOf(members[end]).trusted_index()) ++end;
+    const bool to_read = ToBeRead(members[first], end - first);
+    if (to_read) {
+      end = std::min(end, first + out_.held.room());
+      if (std::exchange(warm_, false) && end - first >= kMany) {
+        return AskSideBySide(members, first, std::min(end, first + kWave), component);
+      }
+      if (MayBeWarm(members[first])) end = std::min(end, first + kToTell);
+    }
+    const int flags = to_read ? kToRead : O_PATH;
     if (first + 1 == end) {
-      AskedLayer::Note(members[first].layer);
       LowerPath path = members[first].path.Child(component);
-      ProbeOutcome outcome = OutcomeOf(context_.stack.lower(members[first].layer).OpenAt(path, O_PATH));
-      PLY_CHECK(TakeMember(members[first], path, std::move(outcome)));
+      PLY_CHECK(
+          TakeMember(members[first], path, OutcomeOf(LayerOf(members[first]).OpenAt(path, flags)), to_read));
       return first + 1;
     }
     std::vector<LowerPath> paths;
@@ -192,18 +221,66 @@ class Prober {
       probes.push_back(
           Probe{static_cast<uint32_t>(paths.size() - 1), layer.root(), texts.back().c_str(), layer.pace()});
     }
-    ProbeBatch batch(probes, ProbeQuestion{/*open=*/true, O_PATH, /*stat=*/true}, context_.rings);
+    ProbeBatch batch(probes, ProbeQuestion{/*open=*/true, flags, /*stat=*/true}, context_.rings);
     ProbeOutcome outcome{};
     size_t i = first;
     while (!fold_.done() && !fold_.absolute() && fold_.path() == component) {
+      // From now on they are opened otherwise.
+      if (i < end && !batch.launched() && to_read != ToBeRead(members[i], end - i)) break;
       if (i < end) AskedLayer::Note(members[i].layer);
       if (!batch.Next(&outcome)) break;
       const LowerPath& path = paths[outcome.index];
-      PLY_CHECK(TakeMember(members[i], path, std::move(outcome)));
+      PLY_CHECK(TakeMember(members[i], path, std::move(outcome), to_read));
       outcome = ProbeOutcome{};
       ++i;
     }
+    warm_ = to_read && MayBeWarm(members[first]);
     return i;
+  }
+
+  bool MayBeWarm(const LowerMember& member) const {
+    const FsPace* pace = LayerOf(member).pace();
+    return !pace || !(pace->slow() || pace->cold());
+  }
+
+  // Directories in many layers, which answer from memory: looked at side by side, taken in their order.
+  Result<size_t> AskSideBySide(const std::vector<LowerMember>& members, size_t first, size_t end,
+                               const std::string& component) {
+    struct Look {
+      ProbeOutcome outcome{};
+      Finding finding;
+      Status read;
+    };
+    std::vector<Look> looks(end - first);
+    const WantedRecords wanted = fold_.Wanted(Found::kDirectory);
+    context_.helpers->ForEach(looks.size(), Helpers::Waits::kHardly, [&](size_t i) {
+      const LowerMember& member = members[first + i];
+      Look& look = looks[i];
+      look.outcome = OutcomeOf(LayerOf(member).OpenAt(member.path.Child(component), kToRead));
+      if (look.outcome.error != 0) return;
+      look.finding.found = Found::kDirectory;
+      if (member.layer == lowers_.lowest) return;
+      look.read = context_.records.Read(look.outcome.fd.get(), /*opened=*/true, wanted, &look.finding);
+    });
+    size_t i = first;
+    for (; i < end && !fold_.done() && !fold_.absolute() && fold_.path() == component; ++i) {
+      Look& look = looks[i - first];
+      PLY_CHECK(look.read);
+      const Finding* known = look.outcome.error == 0 ? &look.finding : nullptr;
+      PLY_CHECK(
+          TakeMember(members[i], members[i].path.Child(component), std::move(look.outcome), true, known));
+    }
+    return i;
+  }
+
+  // Whether what is asked for next is opened for reading, as a directory's copy: where those above are
+  // directories, so that it hardly is anything else, and nobody need wait for more than memory.
+  bool ToBeRead(const LowerMember& next, size_t members) {
+    const bool directory = !out_.members.empty() || (out_.upper && S_ISDIR(out_.top.stx_mode));
+    if (!may_hold_ || !(directory || lowers_.likely_directory)) return false;
+    if (const FsPace* pace = LayerOf(next).pace(); pace && pace->slow()) return false;
+    if (!out_.held.reserved()) context_.held->Reserve(members, &out_.held);
+    return out_.held.room() > 0;
   }
 
   const Layer& LayerOf(const LowerMember& member) const { return context_.stack.lower(member.layer); }
@@ -224,7 +301,8 @@ class Prober {
       if (!answer) break;
       BeginMember(members[i]);
       PLY_CHECK(fold_.BeginLayer(members[i].layer, members[i].layer == lowers_.lowest));
-      PLY_CHECK(Take(members[i].layer, path, ExamineIndexed(context_, fold_, LayerOf(members[i]), *answer)));
+      Examined e = ExamineIndexed(context_, fold_, LayerOf(members[i]), *answer);
+      PLY_CHECK(Take(members[i].layer, path, &e));
     }
     return i;
   }
@@ -241,7 +319,7 @@ class Prober {
       BeginMember(members[i]);
       PLY_CHECK(fold_.BeginLayer(members[i].layer, members[i].layer == lowers_.lowest));
       PLY_TRY(FoldStep step, fold_.Add(directory));
-      if (step.role == Role::kMember) out_.members.push_back(LowerMember{members[i].layer, path});
+      if (step.role == Role::kMember) AddMember(members[i].layer, path, UniqueFd());
     }
     return i;
   }
@@ -251,23 +329,31 @@ class Prober {
     ++out_.asked;
   }
 
-  Status Take(LayerId layer, const LowerPath& path, const Examined& e) {
-    PLY_TRY(FoldStep step, fold_.Add(e.finding));
-    Keep(step.role, layer, path, e.st);
-    NoteXwhiteouts(e);
+  Status Take(LayerId layer, const LowerPath& path, Examined* e) {
+    PLY_TRY(FoldStep step, fold_.Add(e->finding));
+    NoteXwhiteouts(*e);
+    Keep(step.role, layer, path, e);
     return OkStatus();
   }
 
-  Status TakeMember(const LowerMember& member, const LowerPath& path, ProbeOutcome outcome) {
+  Status TakeMember(const LowerMember& member, const LowerPath& path, ProbeOutcome outcome, bool to_read,
+                    const Finding* known = nullptr) {
     BeginMember(member);
     PLY_CHECK(fold_.BeginLayer(member.layer, member.layer == lowers_.lowest));
     // Something is mounted on the name: the layer knows how to look beneath (M10).
+    bool once_more = outcome.error == EXDEV;
+    if (to_read && outcome.error != 0 && outcome.error != ENOENT) {
+      // No directory, or one that may not be read.
+      may_hold_ = outcome.error == ENOTDIR;
+      once_more = true;
+      to_read = false;
+    }
     const Layer& layer = LayerOf(member);
-    if (outcome.error == EXDEV) outcome = OutcomeOf(layer.OpenAt(path, O_PATH));
-    PLY_TRY(Examined e, Examine(context_, fold_, std::move(outcome)));
+    if (once_more) outcome = OutcomeOf(layer.OpenAt(path, O_PATH));
+    PLY_TRY(Examined e, Examine(context_, fold_, std::move(outcome), to_read, known));
     // The lowest has nothing below it to hide.
     if (member.layer != lowers_.lowest) PLY_CHECK(ReadWhiteoutNames(layer, path, &e));
-    return Take(member.layer, path, e);
+    return Take(member.layer, path, &e);
   }
 
   Status AskFromRoot(LayerId id) {
@@ -280,17 +366,24 @@ class Prober {
       const std::string component(fold_.component());
       std::optional<IndexFile::Answer> answer = AskIndex(layer, path.ToString(), component);
       path = path.Child(component);
-      PLY_TRY(Examined e, answer ? Result<Examined>(ExamineIndexed(context_, fold_, layer, *answer))
-                                 : Examine(context_, fold_, OutcomeOf(layer.OpenAt(path, O_PATH))));
+      PLY_TRY(Examined e,
+              answer ? Result<Examined>(ExamineIndexed(context_, fold_, layer, *answer))
+                     : Examine(context_, fold_, OutcomeOf(layer.OpenAt(path, O_PATH)), /*to_read=*/false));
       PLY_CHECK(ReadWhiteoutNames(layer, path, &e));
       PLY_TRY(FoldStep step, fold_.Add(e.finding));
-      Keep(step.role, id, path, e.st);
       NoteXwhiteouts(e);
+      Keep(step.role, id, path, &e);
       if (!step.descend) return OkStatus();
     }
   }
 
-  void Keep(Role role, LayerId layer, const LowerPath& path, const struct statx& st) {
+  void AddMember(LayerId layer, const LowerPath& path, UniqueFd copy) {
+    out_.members.push_back(LowerMember{layer, path});
+    out_.held.Add(std::move(copy));
+  }
+
+  void Keep(Role role, LayerId layer, const LowerPath& path, Examined* e) {
+    const struct statx& st = e->st;
     switch (role) {
       case Role::kTop:
         out_.top = st;
@@ -302,7 +395,7 @@ class Prober {
       case Role::kMember:
         if (out_.members.empty()) out_.first_member = ObjectIdOf(st);
         out_.copies.Add(st);
-        out_.members.push_back(LowerMember{layer, path});
+        AddMember(layer, path, e->readable ? std::move(e->fd) : UniqueFd());
         break;
       case Role::kData:
         out_.data = LowerAnchor{layer, path, ObjectIdOf(st)};
@@ -320,7 +413,9 @@ class Prober {
   const Name name_;
   const Lowers& lowers_;
   MergeFold fold_;
-  LayerId next_ = 0;  // all above it have been asked, or need not be
+  bool may_hold_;
+  bool warm_ = false;  // the last few were answered from memory
+  LayerId next_ = 0;   // all above it have been asked, or need not be
   Probed out_;
 };
 
@@ -330,6 +425,11 @@ void CopiesDigest::Add(const struct statx& copy) {
   sum_ += absl::HashOf(ObjectIdOf(copy), copy.stx_ctime.tv_sec, copy.stx_ctime.tv_nsec);
   latest_ns_ =
       std::max<int64_t>(latest_ns_, copy.stx_ctime.tv_sec * int64_t{1'000'000'000} + copy.stx_ctime.tv_nsec);
+}
+
+void CopiesDigest::Add(const CopiesDigest& others) {
+  sum_ += others.sum_;
+  latest_ns_ = std::max(latest_ns_, others.latest_ns_);
 }
 
 uint64_t CopiesDigest::settled_value() const {
@@ -369,7 +469,7 @@ Result<bool> LowerPositive(const ProbeContext& context, const std::vector<LowerM
     finding.found = FoundOf(st);
     WantedRecords wanted;
     wanted.whiteout = finding.found == Found::kEmptyRegular;
-    PLY_CHECK(context.records.Read(fd->get(), wanted, &finding));
+    PLY_CHECK(context.records.Read(fd->get(), /*opened=*/false, wanted, &finding));
     return !finding.is_whiteout();
   }
   return false;

@@ -15,7 +15,9 @@
 #include "engine/base/name.h"
 #include "engine/format/anchor.h"
 #include "engine/format/merge_rule.h"
+#include "engine/io/helpers.h"
 #include "engine/io/ring.h"
+#include "engine/layer/held_copies.h"
 #include "engine/layer/index_file.h"
 #include "engine/layer/layer_stack.h"
 #include "engine/layer/records.h"
@@ -33,6 +35,7 @@ struct LowerMember {
 class CopiesDigest {
  public:
   void Add(const struct statx& copy);
+  void Add(const CopiesDigest& others);
   uint64_t value() const { return sum_; }
   // The same, but 0 where a change may leave no trace: filesystems count ctimes in ticks, and a copy has been
   // changed within this one.
@@ -52,6 +55,8 @@ struct Lowers {
   // All of `members` are known to hold the name as a directory without records: only the topmost need be
   // asked.
   bool plain = false;
+  // Somebody has seen a directory there: worth opening as such at once.
+  bool likely_directory = false;
   // Where `members` are not all: gives all from a layer down, for where a redirect or the data of a metacopy
   // file leads to.
   std::function<std::vector<LowerMember>(LayerId from)> rest;
@@ -76,13 +81,17 @@ struct Probed {
   CopiesDigest copies;              // of all of the directory's copies, upper's among them
   bool xwhiteouts = false;  // one of the lower members, the lowest apart, says that it holds xattr whiteouts
   size_t asked = 0;         // lower layers
+  // Of `members`, where the context lets them be held.
+  HeldCopies::Lease held;
 };
 
 struct ProbeContext {
   const LayerStack& stack;
   const Records& records;
   const MergeRules& rules;
-  RingPool* rings;  // null: none
+  RingPool* rings;             // null: none
+  HeldCopies* held = nullptr;  // not null: a directory's copies are opened to be read soon
+  Helpers* helpers = nullptr;  // likewise, side by side
 };
 
 // `upper_dir` is a descriptor of the parent directory in upper, or -1.  Errors: those of the layers, and the

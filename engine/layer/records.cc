@@ -2,14 +2,12 @@
 
 #include <algorithm>
 
-#include "engine/io/sys_xattr.h"
-
 namespace plyfs {
 
 namespace {
 
-Result<std::optional<std::string>> GetNamed(int fd, const std::string& name) {
-  Result<std::string> value = sys::GetXattr(fd, name.c_str());
+Result<std::optional<std::string>> GetNamed(int fd, const std::string& name, sys::Holds holds) {
+  Result<std::string> value = sys::GetXattr(fd, name.c_str(), holds);
   if (value.ok()) return std::optional<std::string>(*std::move(value));
   switch (value.error()) {
     case ENODATA:
@@ -25,8 +23,8 @@ Result<std::optional<std::string>> GetNamed(int fd, const std::string& name) {
 
 }  // namespace
 
-Result<std::optional<std::string>> Records::Get(int fd, Record record) const {
-  return GetNamed(fd, names_.Of(record));
+Result<std::optional<std::string>> Records::Get(int fd, Record record, sys::Holds holds) const {
+  return GetNamed(fd, names_.Of(record), holds);
 }
 
 Status Records::Set(int fd, Record record, std::string_view value) const {
@@ -53,48 +51,54 @@ bool Names(std::string_view list, std::string_view name) {
 }  // namespace
 
 // Most objects have no record at all: one call tells, where there would be one for each.
-Result<bool> Records::MayHaveOfDirectory(int fd) const {
-  Result<std::string> list = sys::ListXattr(fd);
+Result<bool> Records::MayHaveAny(int fd, sys::Holds holds) const {
+  Result<std::string> list = sys::ListXattr(fd, holds);
   if (list.error() == EOPNOTSUPP) return false;
   if (list.error() == ERANGE || list.error() == E2BIG) return true;
   if (!list.ok()) return list.status();
-  if (Names(*list, names_.Of(Record::kOpaque)) || Names(*list, names_.Of(Record::kRedirect))) return true;
+  for (Record record : {Record::kOpaque, Record::kRedirect, Record::kWhiteout, Record::kMetacopy}) {
+    if (Names(*list, names_.Of(record))) return true;
+  }
   const std::vector<std::string>& others = names_.other_opaques();
   return std::any_of(others.begin(), others.end(),
                      [&](const std::string& name) { return Names(*list, name); });
 }
 
-Result<Opaque> Records::ReadOpaque(int fd) const {
-  PLY_TRY(auto value, Get(fd, Record::kOpaque));
+Result<Opaque> Records::ReadOpaque(int fd, sys::Holds holds) const {
+  PLY_TRY(auto value, Get(fd, Record::kOpaque, holds));
   const Opaque ours = value ? ParseOpaque(*value) : Opaque::kNo;
   if (ours == Opaque::kYes) return ours;
   for (const std::string& name : names_.other_opaques()) {
-    PLY_TRY(auto other, GetNamed(fd, name));
+    PLY_TRY(auto other, GetNamed(fd, name, holds));
     if (other && other->starts_with(kOpaqueYes)) return Opaque::kYes;
   }
   return ours;
 }
 
-Status Records::Read(int fd, const WantedRecords& wanted, Finding* finding) const {
-  if (wanted.opaque && wanted.redirect) {
-    PLY_TRY(bool any, MayHaveOfDirectory(fd));
+Status Records::Read(int fd, bool opened, const WantedRecords& wanted, Finding* finding) const {
+  const bool directory = finding->found == Found::kDirectory;
+  const sys::Holds holds = opened      ? sys::Holds::kOpened
+                           : directory ? sys::Holds::kAnything
+                                       : sys::Holds::kNoDirectory;
+  if ((wanted.opaque && wanted.redirect) || (wanted.whiteout && wanted.metacopy)) {
+    PLY_TRY(bool any, MayHaveAny(fd, holds));
     if (!any) return OkStatus();
   }
   if (wanted.whiteout) {
-    PLY_TRY(auto value, Get(fd, Record::kWhiteout));
+    PLY_TRY(auto value, Get(fd, Record::kWhiteout, holds));
     finding->whiteout_record = value.has_value();
     if (finding->is_whiteout()) return OkStatus();
   }
   if (wanted.opaque) {
-    PLY_TRY(finding->opaque, ReadOpaque(fd));
+    PLY_TRY(finding->opaque, ReadOpaque(fd, holds));
   }
   if (wanted.metacopy) {
-    PLY_TRY(auto value, Get(fd, Record::kMetacopy));
+    PLY_TRY(auto value, Get(fd, Record::kMetacopy, holds));
     finding->metacopy_record = value.has_value();
     if (!finding->metacopy_record) return OkStatus();
   }
   if (wanted.redirect) {
-    PLY_TRY(finding->redirect, Get(fd, Record::kRedirect));
+    PLY_TRY(finding->redirect, Get(fd, Record::kRedirect, holds));
   }
   return OkStatus();
 }

@@ -12,6 +12,7 @@
 #include "engine/base/result.h"
 #include "engine/format/merge_rule.h"
 #include "engine/format/xattr_names.h"
+#include "engine/io/sys_xattr.h"
 
 namespace plyfs {
 
@@ -23,7 +24,8 @@ class Records {
   const XattrNames& names() const { return names_; }
 
   // nullopt: absent, or the filesystem has no xattrs, or (user.*) the object cannot have any.
-  Result<std::optional<std::string>> Get(int fd, Record record) const;
+  Result<std::optional<std::string>> Get(int fd, Record record,
+                                         sys::Holds holds = sys::Holds::kAnything) const;
   Status Set(int fd, Record record, std::string_view value) const;
   // Absent is success.
   Status Remove(int fd, Record record) const;
@@ -31,13 +33,14 @@ class Records {
   // Whether names like ".wh.x" are whiteouts (format/whiteout_names.h).
   bool read_whiteout_names() const { return names_.others(); }
 
-  // Fills in what `wanted` asks of the object behind `fd`.
-  Status Read(int fd, const WantedRecords& wanted, Finding* finding) const;
+  // Fills in what `wanted` asks of the object behind `fd`, which has been found to be finding->found.
+  // `opened`: not O_PATH.
+  Status Read(int fd, bool opened, const WantedRecords& wanted, Finding* finding) const;
 
  private:
-  // Whether the object may have any record that directories are asked for.
-  Result<bool> MayHaveOfDirectory(int fd) const;
-  Result<Opaque> ReadOpaque(int fd) const;
+  // Whether the object may have any record that is asked for.
+  Result<bool> MayHaveAny(int fd, sys::Holds holds) const;
+  Result<Opaque> ReadOpaque(int fd, sys::Holds holds) const;
 
   const XattrNames names_;
 };

@@ -65,7 +65,7 @@ Status ScanDirectory(int dir, const Records& records, XattrWhiteouts look,
 }
 
 Result<bool> SaysXattrWhiteouts(int dir, const Records& records) {
-  PLY_TRY(auto opaque, records.Get(dir, Record::kOpaque));
+  PLY_TRY(auto opaque, records.Get(dir, Record::kOpaque, sys::Holds::kOpened));
   return opaque && ParseOpaque(*opaque) == Opaque::kHasXwhiteouts;
 }
 

@@ -50,19 +50,31 @@ class Coherence final : private Watcher::Sink {
     // REQUIRES: WatchAbove(dir).
     Marking(Coherence& coherence, const InodeRef& dir)
         : coherence_(coherence), dir_(dir), before_(dir->watch_word()) {}
-    void Upper(int copy) { Mark(copy, Watcher::Changes::kOurs, nullptr); }
-    void Lower(int copy, const Layer& layer) { Mark(copy, Watcher::Changes::kOthers, &layer); }
+    // What marking one copy has come to.
+    struct Marked {
+      Watcher::Outcome outcome = Watcher::Outcome::kWatched;
+      CopiesDigest copy;
+    };
+    void Upper(int copy) { Note(Mark(copy, Watcher::Changes::kOurs), nullptr); }
+    void Lower(int copy, const Layer& layer) { Note(MarkLower(copy), &layer); }
+    // The two halves of the latter: the first on any thread, the other on the owner's.
+    Marked MarkLower(int copy) const { return Mark(copy, Watcher::Changes::kOthers); }
+    void Note(const Marked& marked, const Layer* layer);
+    // Copies that the lookup opened, and what it saw of them, are used: Finish then gives nothing if they may
+    // have become others since, and the next reader does not rely on them.  False: nothing was seen.
+    bool RelyOnSeen();
     // A copy cannot be reached.
     void Fail() { outcome_ = Watcher::Outcome::kUnwatchable; }
     // The watch word from now on.  Nothing: the copies are others by now; what was read of them is void.
     std::optional<uint32_t> Finish();
 
    private:
-    void Mark(int copy, Watcher::Changes changes, const Layer* layer);
+    Marked Mark(int copy, Watcher::Changes changes) const;
 
     Coherence& coherence_;
     const InodeRef dir_;
     const uint32_t before_;
+    bool relies_on_seen_ = false;
     CopiesDigest copies_;
     Watcher::Outcome outcome_ = Watcher::Outcome::kWatched;
   };

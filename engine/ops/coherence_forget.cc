@@ -95,6 +95,7 @@ void Coherence::ForgetBeneath(const InodeRef& top, Settled changes_of_top) {
       if (!inode->is_dir() || !dirs.insert(inode->id()).second) continue;
       inode->ResetWatch();
       parts_.dir_fds.Erase(inode->id());
+      parts_.held.Drop(inode->id());
       more = true;
     }
   }

@@ -35,11 +35,20 @@ uint32_t Coherence::WatchOne(const InodeRef& dir) {
   }
 }
 
-void Coherence::Marking::Mark(int copy, Watcher::Changes changes, const Layer* layer) {
-  if (outcome_ != Watcher::Outcome::kWatched) return;
-  outcome_ = coherence_.watcher_.Watch(dir_->id(), copy, changes);
+Coherence::Marking::Marked Coherence::Marking::Mark(int copy, Watcher::Changes changes) const {
+  Marked marked;
+  // Nothing comes of it once one could not be.
+  if (outcome_ != Watcher::Outcome::kWatched) return Marked{outcome_, {}};
+  marked.outcome = coherence_.watcher_.Watch(dir_->id(), copy, changes);
   // After it was marked: a change from then on is told.
-  if (Result<struct statx> st = sys::StatxFd(copy); st.ok()) copies_.Add(*st);
+  if (Result<struct statx> st = sys::StatxFd(copy); st.ok()) marked.copy.Add(*st);
+  return marked;
+}
+
+void Coherence::Marking::Note(const Marked& marked, const Layer* layer) {
+  if (outcome_ != Watcher::Outcome::kWatched) return;
+  outcome_ = marked.outcome;
+  copies_.Add(marked.copy);
   if (outcome_ == Watcher::Outcome::kUnwatchable && layer) {
     LogOnce(
         coherence_.told_unwatchable_,
@@ -47,9 +56,18 @@ void Coherence::Marking::Mark(int copy, Watcher::Changes changes, const Layer* l
   }
 }
 
+bool Coherence::Marking::RelyOnSeen() {
+  relies_on_seen_ = dir_->seen_copies().digest != 0;
+  if (!relies_on_seen_) coherence_.parts_.held.Drop(dir_->id());
+  return relies_on_seen_;
+}
+
 std::optional<uint32_t> Coherence::Marking::Finish() {
   if (outcome_ == Watcher::Outcome::kNoRoom) coherence_.TellNoRoom();
-  if (!AsSeen(*dir_, copies_) && !coherence_.SameCopies(dir_)) return std::nullopt;
+  if (!AsSeen(*dir_, copies_)) {
+    dir_->SetSeenCopies({});
+    if (relies_on_seen_ || !coherence_.SameCopies(dir_)) return std::nullopt;
+  }
   bool watched = outcome_ == Watcher::Outcome::kWatched;
   if (!dir_->SetWatch(before_, watched ? Inode::Watch::kWatched : Inode::Watch::kCannot)) return std::nullopt;
   return dir_->watch_word();

@@ -4,11 +4,8 @@
 #include <fcntl.h>
 
 #include "engine/base/bug.h"
-#include "engine/io/sys_stat.h"
-#include "engine/layer/index_file.h"
-#include "engine/layer/indexed.h"
-#include "engine/layer/object.h"
 #include "engine/layer/scan.h"
+#include "engine/ops/index_lowers.h"
 #include "engine/ops/locate.h"
 #include "engine/ops/resolve.h"
 #include "engine/ops/stat_inode.h"
@@ -18,119 +15,6 @@ namespace {
 
 // Of "." and "..", which every listing begins with.
 constexpr Cookie kDotCookies = 2;
-
-// Reading a lower directory leaves its atime alone (C21).
-Result<UniqueFd> OpenToList(const Layer& layer, const LowerPath& path) {
-  Result<UniqueFd> fd = layer.OpenAt(path, O_RDONLY | O_DIRECTORY | O_NOATIME);
-  if (fd.error() == EPERM) fd = layer.OpenAt(path, O_RDONLY | O_DIRECTORY);  // not the owner
-  return fd;
-}
-
-// More names than were asked for: no error of any layer.
-constexpr int kTooMany = E2BIG;
-
-// What one reading of a directory is to do.
-struct Reading {
-  uint64_t most_names = ~uint64_t{0};
-  // Not null: the directory is not watched yet, and each copy is marked before it is read.
-  Coherence::Marking* marking = nullptr;
-};
-
-// How a copy's entries are to be looked at, as the copy says; noted where files may be whiteouts.
-Result<XattrWhiteouts> HowToLook(Parts& parts, int copy, bool* noted) {
-  PLY_TRY(bool said, SaysXattrWhiteouts(copy, parts.records));
-  *noted |= said;
-  return said ? XattrWhiteouts::kEverywhere : XattrWhiteouts::kNowhere;
-}
-
-// One layer's directory on its way into the index of a merged one.
-struct Adding {
-  Parts& parts;
-  const Layer& layer;
-  const Reading& reading;
-  LowerIndexBuilder* builder;
-
-  Status operator()(const ScannedEntry& e, bool plain = false) const {
-    if (e.whiteout) {
-      if (!e.hides.empty()) builder->AddWhiteout(layer.id(), e.hides);
-    } else {
-      builder->Add(layer.id(), e.name, e.type, MapIno(parts, ObjectId{layer.device(), e.ino, 0}), plain);
-    }
-    return builder->size() <= reading.most_names ? OkStatus() : Status(Errno(kTooMany));
-  }
-  Status Indexed(const IndexFile::Directory& dir) const {
-    const XattrNames& names = parts.records.names();
-    const bool xwhiteouts = HasXwhiteouts(dir.itself(), names);
-    const bool trusted = layer.trusted_index() != nullptr;
-    return layer.index()->Visit(dir, [&](const IndexEntryView& entry) {
-      const bool plain = trusted && !entry.has_records() && !entry.ask_layer();
-      return (*this)(ScannedOf(entry, names, xwhiteouts), plain);
-    });
-  }
-};
-
-// The layer's index has the directory, and as it is now: `fd` is watched if anybody is to know.
-std::optional<IndexFile::Directory> StillIndexed(const Parts& parts, const Layer& layer,
-                                                 const std::string& path, int fd) {
-  if (!layer.index()) return std::nullopt;
-  std::optional<IndexFile::Directory> dir = layer.index()->Find(path);
-  if (!dir) return std::nullopt;
-  Result<struct statx> now = sys::StatxFd(fd);
-  if (!now.ok()) return std::nullopt;
-  const Attr then = dir->itself().attr(), attr = AttrOf(*now);
-  const bool same = attr.ino == then.ino && attr.mtime == then.mtime && attr.ctime == then.ctime;
-  // Records of the files in it change without a trace in the directory.
-  const bool xwhiteouts = HasXwhiteouts(dir->itself(), parts.records.names());
-  if (!same || xwhiteouts || layer.index()->Doubtful(attr.mtime)) return std::nullopt;
-  return dir;
-}
-
-// `text` is the path; `plain`: known to hold no whiteouts but devices.
-Status AddLower(Parts& parts, const Layer& layer, const LowerPath& path, const std::string& text, bool plain,
-                const Reading& reading, LowerIndexBuilder* builder, bool* xwhiteouts) {
-  const Adding add{parts, layer, reading, builder};
-  if (IndexFile* index = layer.trusted_index()) {
-    if (auto dir = index->Find(text)) return add.Indexed(*dir);
-  }
-  Result<UniqueFd> fd = OpenToList(layer, path);
-  // Removed by hand since the directory was looked up: it holds nothing any more.
-  if (fd.error() == ENOENT || fd.error() == ENOTDIR) return OkStatus();
-  if (!fd.ok()) return fd.status();
-  if (reading.marking) reading.marking->Lower(fd->get(), layer);
-  if (auto dir = StillIndexed(parts, layer, text, fd->get())) return add.Indexed(*dir);
-  XattrWhiteouts look = XattrWhiteouts::kNowhere;
-  if (!plain) {
-    PLY_TRY(look, HowToLook(parts, fd->get(), xwhiteouts));
-  }
-  Status scanned = ScanDirectory(fd->get(), parts.records, look, add);
-  return scanned.error() == ENOENT ? OkStatus() : scanned;  // likewise, since it was opened
-}
-
-Result<std::shared_ptr<const LowerIndex>> IndexLowersOnce(Parts& parts, const Inode& dir,
-                                                          const Reading& reading, bool* xwhiteouts) {
-  DirLowers lowers = dir.lowers();
-  if (lowers.empty()) return std::shared_ptr<const LowerIndex>();
-  LowerIndexBuilder builder;
-  std::string path;
-  // Where layers do not change, what the lookup has seen of them holds; it did not look at the lowest.
-  bool known_plain = !parts.coherence && dir.seen_copies().no_xwhiteouts;
-  for (size_t i = 0; i < lowers.size(); ++i) {
-    bool plain = known_plain && i + 1 < lowers.size();
-    const Layer& layer = parts.stack->lower(lowers.layer(i));
-    if (i == 0 || !(lowers.path(i) == lowers.path(i - 1))) path = lowers.path(i).ToString();
-    PLY_CHECK(AddLower(parts, layer, lowers.path(i), path, plain, reading, &builder, xwhiteouts));
-  }
-  return builder.Build(parts.tree.layer_sets);
-}
-
-Result<std::shared_ptr<const LowerIndex>> IndexLowers(Parts& parts, const Inode& dir, const Reading& reading,
-                                                      bool* xwhiteouts) {
-  for (;;) {
-    auto made = IndexLowersOnce(parts, dir, reading, xwhiteouts);
-    // A layer's index was given up amid it; at the next round the layer itself is read.
-    if (made.error() != IndexFile::kGivenUp) return made;
-  }
-}
 
 InodeRef KnownAt(Parts& parts, const Inode& dir, std::string_view name) {
   DentryCache::Found known = parts.tree.dentries.Find(dir.id(), Name::Trusted(name));
@@ -168,9 +52,9 @@ Status AddUpper(Parts& parts, const InodeRef& dir, const Reading& reading, Merge
   if (!fd.ok()) return fd.status();
   if (reading.marking) reading.marking->Upper(fd->get());
   PLY_TRY(auto impure, parts.records.Get(fd->get(), Record::kImpure));
-  bool xwhiteouts = false;
-  PLY_TRY(XattrWhiteouts look, HowToLook(parts, fd->get(), &xwhiteouts));
+  PLY_TRY(bool xwhiteouts, SaysXattrWhiteouts(fd->get(), parts.records));
   if (xwhiteouts) listing->NoteXattrWhiteouts();
+  const XattrWhiteouts look = xwhiteouts ? XattrWhiteouts::kEverywhere : XattrWhiteouts::kNowhere;
   uint64_t seen = 0;
   return ScanDirectory(fd->get(), parts.records, look, [&](const ScannedEntry& e) -> Status {
     if (++seen > reading.most_names) return Errno(kTooMany);
@@ -210,11 +94,13 @@ Result<std::shared_ptr<MergedDir>> ReadListing(Parts& parts, const InodeRef& dir
 Result<std::shared_ptr<MergedDir>> ReadAndWatch(Parts& parts, const InodeRef& dir, Reading reading,
                                                 Trust* trust) {
   if (!parts.coherence || Inode::WatchOf(trust->word) != Inode::Watch::kNot) {
+    reading.as_seen = !parts.coherence;
     return ReadListing(parts, dir, reading);
   }
   parts.coherence->WatchAbove(dir);
   Coherence::Marking marking(*parts.coherence, dir);
   reading.marking = &marking;
+  reading.as_seen = marking.RelyOnSeen();
   PLY_TRY(std::shared_ptr<MergedDir> made, ReadListing(parts, dir, reading));
   std::optional<uint32_t> word = marking.Finish();
   if (!word) return std::shared_ptr<MergedDir>();

@@ -1,5 +1,7 @@
 #include "engine/ops/narrow.h"
 
+#include <dirent.h>
+
 #include <algorithm>
 
 #include "engine/ops/load_listing.h"
@@ -48,6 +50,14 @@ std::vector<LowerMember> Holders(const DirLowers& lowers, const Listed& listed) 
   return MembersIn(lowers, {&entry->layer, 1});
 }
 
+// Reading it whole costs little more than asking for one name does.
+bool IsCheapToRead(Parts& parts, const Inode& dir) {
+  if (parts.stack->indexed()) return true;
+  if (dir.id() == kRootNode) return true;  // once
+  // Its lookup has opened it in each layer.
+  return parts.held.Has(dir.id()) && (!parts.coherence || dir.seen_copies().digest != 0);
+}
+
 }  // namespace
 
 Listed ListedName(const Tree& tree, Inode& dir, Name name) {
@@ -75,6 +85,7 @@ Lowers WhomToAsk(const Inode& dir, const Listed& listed) {
   lowers.lowest = known.layers->layers().back();
   lowers.members = Holders(known, listed);
   const LowerIndex::Entry* entry = listed.held.entry;
+  lowers.likely_directory = entry && entry->type == DT_DIR;
   lowers.plain = entry && entry->plain && entry->set != LowerIndex::kUncounted;
   lowers.rest = [&dir](LayerId from) { return MembersFrom(dir.lowers(), from); };
   return lowers;
@@ -91,8 +102,9 @@ bool IsCheap(const Inode& dir, const Listed& listed) {
 void BuyIfDue(Parts& parts, const InodeRef& dir) {
   uint64_t price = 0;
   bool always = parts.config.merge_index == MergeIndex::kOn;
-  // Where all layers have indices, reading it whole costs what asking for one name does: due at once.
-  if (parts.stack->indexed() && !dir->listing()) dir->PayRent(dir->lowers().size() * Inode::kPriceOfReading);
+  if (!dir->listing() && IsCheapToRead(parts, *dir)) {
+    dir->PayRent(dir->lowers().size() * Inode::kPriceOfReading);
+  }
   if (!parts.tree.ask_listings || !dir->RentIsDue(always, &price)) return;
   // Names cost little beside the layers they are in.
   constexpr uint64_t kNamesALayer = 32, kNamesAnyway = 1024;

@@ -10,8 +10,10 @@
 #include "engine/format/merge_rule.h"
 #include "engine/format/stack_config.h"
 #include "engine/format/xino.h"
+#include "engine/io/helpers.h"
 #include "engine/io/ring.h"
 #include "engine/layer/fd_cache.h"
+#include "engine/layer/held_copies.h"
 #include "engine/layer/layer_stack.h"
 #include "engine/layer/origin_store.h"
 #include "engine/layer/probe.h"
@@ -36,6 +38,7 @@ struct Parts {
   std::unique_ptr<OriginStore> origins;
   std::unique_ptr<InoMapper> inos;
   std::unique_ptr<RingPool> rings;  // null: io_uring is off
+  Helpers helpers;
   Invalidator* invalidator = nullptr;
   std::atomic<int> pins{0};  // descriptors held by nameless objects (ops/orphan.h)
   int pin_budget = 4096;     // how many these may be
@@ -44,6 +47,7 @@ struct Parts {
   Tree tree;
   FdCache dir_fds{2048};   // O_PATH, of directories in upper, by nodeid
   FdCache file_fds{8192};  // of open files, by ops/file_access.cc
+  HeldCopies held{4096};   // of directories in lower layers, from their lookup to their reading
   HandleTable<OpenFile> files;
   HandleTable<OpenDir> dirs;
 
@@ -56,7 +60,7 @@ struct Parts {
   std::unique_ptr<Coherence> coherence;  // null: lower=frozen; its thread uses all of the above
 
   bool writable() const { return config.writable(); }
-  ProbeContext probe_context() const { return ProbeContext{*stack, records, rules, rings.get()}; }
+  ProbeContext probe_context() { return ProbeContext{*stack, records, rules, rings.get()}; }
 };
 
 }  // namespace plyfs

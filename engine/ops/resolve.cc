@@ -145,20 +145,23 @@ InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found
 
 namespace {
 
-Result<Probed> Ask(Parts& parts, const InodeRef& dir, Name name, const Lowers& lowers) {
+Result<Probed> Ask(Parts& parts, const InodeRef& dir, Name name, const Lowers& lowers, HeldCopies* held) {
   int upper_fd = -1;
   SharedFd upper;
   if (dir->is_upper()) {
     PLY_TRY(upper, UpperDir(parts, dir));
     upper_fd = upper->get();
   }
-  return ProbeName(parts.probe_context(), upper_fd, lowers, name);
+  ProbeContext context = parts.probe_context();
+  context.held = held;
+  context.helpers = &parts.helpers;
+  return ProbeName(context, upper_fd, lowers, name);
 }
 
 }  // namespace
 
 Result<Probed> ProbeNow(Parts& parts, const InodeRef& dir, Name name) {
-  return Ask(parts, dir, name, AllMembers(*dir));
+  return Ask(parts, dir, name, AllMembers(*dir), nullptr);
 }
 
 namespace {
@@ -239,7 +242,7 @@ Result<std::optional<Loaded>> LoadOnce(Parts& parts, const InodeRef& dir, Name n
   Listed listed = trust.keeps() ? ListedName(parts.tree, *dir, name) : Listed();
   if (listed.absent()) return Record(parts, dir, name, trust, ticket, InodeRef());
   uint64_t rounds = parts.coherence ? parts.coherence->rounds() : 0;
-  Result<Probed> probed = Ask(parts, dir, name, WhomToAsk(*dir, listed));
+  Result<Probed> probed = Ask(parts, dir, name, WhomToAsk(*dir, listed), &parts.held);
   if (!probed.ok()) {
     dentries.Abandon(ticket, name);
     return probed.status();
@@ -252,9 +255,12 @@ Result<std::optional<Loaded>> LoadOnce(Parts& parts, const InodeRef& dir, Name n
   if (inode->is_dir() && trust.keeps()) {
     inode->SetSeenCopies({probed->copies.settled_value(), trust.word, !probed->xwhiteouts});
   }
+  // Before the name is: what drops it drops them.
+  if (inode->is_dir() && !inode->listing()) parts.held.Put(inode->id(), std::move(probed->held));
   uint64_t version = inode->attr_version();
   std::optional<Loaded> loaded = Record(parts, dir, name, trust, ticket, inode);
   if (!loaded) {
+    parts.held.Drop(inode->id());
     if (dentries.Find(dir->id(), name).node != inode->id()) inode->RemoveName(*dir, name.bytes());
     return loaded;
   }

@@ -66,6 +66,25 @@ TEST_F(CoherenceTest, DirectoryJoinsAmidAChange) {
   EXPECT_TRUE(Soon([&] { return Walk("d/removed") != 0; }));
 }
 
+// What the lookup opened in a layer is not what stands there when the directory is read.
+TEST_F(CoherenceTest, CopyReplacedBetweenLookupAndReading) {
+  for (bool told : {false, true}) {
+    ByHand("rm -rf a/* b/*; mkdir -p a/p/d b/p/d; touch a/p/d/top b/p/d/old a/p/other");
+    Mount();
+    (void)List(Walk("p"));  // watched, so that what the lookup sees counts
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // changes of this very tick prove nothing
+    NodeId d = Walk("p/d");
+    ASSERT_TRUE(parts_->held.Has(d));
+    ByHand("mkdir tree; touch tree/new; mv b/p/d away; mv tree b/p/d; touch b/p/mark");
+    if (told) {
+      ASSERT_TRUE(Soon([&] { return Walk("p/mark") != 0; }));
+    }
+    EXPECT_TRUE(Soon([&] { return List(d) == (V{"new", "top"}); }));
+    ByHand("rm -r away; touch b/p/d/later");
+    EXPECT_TRUE(Soon([&] { return List(d) == (V{"later", "new", "top"}); }));
+  }
+}
+
 // A directory replaced by another of the same name is another object.
 TEST_F(CoherenceTest, ReplacedDirectory) {
   ByHand("mkdir -p a/d/e; printf old > a/d/e/f");

@@ -73,10 +73,24 @@ TEST_F(MergeIndexTest, APresentNameIsAskedForInOneLayer) {
   EXPECT_EQ(CallsOf([&] { EXPECT_NE(LookUp(d, "f19"), 0u); }), 0);
 }
 
-TEST_F(MergeIndexTest, AskingIsFollowedByReadingOnceItHasCostAsMuch) {
+TEST_F(MergeIndexTest, WhatTheLookupHasOpenedIsReadAtTheFirstName) {
   for (int i = 0; i < kLayers; ++i) Put(LayerPath(i) + "/d/f" + std::to_string(i));
   MountMany(MergeIndex::kAuto);
   NodeId d = Walk("d");
+  // The topmost copy was opened before anybody knew that it is a directory.
+  EXPECT_LE(OpensOf([&] { EXPECT_EQ(LookUp(d, "none"), 0u); }), 1);
+  EXPECT_EQ(CallsOf([&] { EXPECT_EQ(LookUp(d, "none either"), 0u); }), 0);
+}
+
+TEST_F(MergeIndexTest, AskingIsFollowedByReadingOnceItHasCostAsMuch) {
+  constexpr int kOthers = 220;  // so many that the lookup's descriptors are needed for them
+  for (int i = 0; i < kLayers; ++i) {
+    Put(LayerPath(i) + "/d/f" + std::to_string(i));
+    for (int k = 0; k < kOthers; ++k) Dir(LayerPath(i) + "/e" + std::to_string(k));
+  }
+  MountMany(MergeIndex::kAuto);
+  NodeId d = Walk("d");
+  for (int k = 0; k < kOthers; ++k) (void)Walk("e" + std::to_string(k));
   int touched = 0;
   for (int i = 0; i < 100; ++i) {
     touched += CallsOf([&] { EXPECT_EQ(LookUp(d, "none" + std::to_string(i)), 0u); }) > 0;

@@ -66,10 +66,12 @@ void ShareOutDescriptors(Parts& parts) {
   if (!parts.config.index_dir.empty()) layers += static_cast<uint64_t>(parts.stack->lower_count());
   uint64_t others = layers + std::min<uint64_t>(512, limit / 4);  // of requests under way, watches, rings
   uint64_t kept = limit > others ? limit - others : 0;
-  constexpr uint64_t kDirs = 2048, kFiles = 8192, kPins = 4096, kAll = kDirs + kFiles + kPins;
+  constexpr uint64_t kDirs = 2048, kFiles = 8192, kPins = 4096, kHeld = 4096;
+  constexpr uint64_t kAll = kDirs + kFiles + kPins + kHeld;
   if (kept >= kAll) return;
   parts.dir_fds.SetCapacity(kept * kDirs / kAll);
   parts.file_fds.SetCapacity(kept * kFiles / kAll);
+  parts.held.SetCapacity(kept * kHeld / kAll);
   parts.pin_budget = static_cast<int>(kept * kPins / kAll);
 }
 

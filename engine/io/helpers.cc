@@ -1,0 +1,91 @@
+#include "engine/io/helpers.h"
+
+#include <algorithm>
+
+namespace plyfs {
+namespace {
+
+// Waking a thread costs as much as a few calls that are answered from memory.
+constexpr size_t kFewCalls = 32;
+constexpr size_t kStep = 4;
+// Of those that mostly wait, a few at a time: they are somebody's server.
+constexpr size_t kWaiting = 16;
+
+}  // namespace
+
+Helpers::~Helpers() {
+  std::vector<std::thread> threads;
+  {
+    MutexLock lock(mu_);
+    stop_ = true;
+    threads.swap(threads_);
+  }
+  wanted_.NotifyAll();
+  for (std::thread& thread : threads) thread.join();
+}
+
+size_t Helpers::HelpersFor(size_t count, Waits waits) const {
+  if (waits == Waits::kMostly) return std::min(count, kWaiting) - (count > 0);
+  if (count < kFewCalls || processors_ < 2) return 0;
+  return std::min<size_t>(processors_ - 1, 3);
+}
+
+void Helpers::ForEach(size_t count, Waits waits, const std::function<void(size_t)>& work) {
+  Job job{work, count, waits == Waits::kMostly ? 1 : kStep, AskedLayer::Lent(), fault_internal::thread_hook};
+  job.wanted = HelpersFor(count, waits);
+  const bool offered = job.wanted > 0 && Offer(&job);
+  job.Run();
+  if (offered) Finish(&job);
+}
+
+void Helpers::Job::Run() {
+  for (;;) {
+    const size_t first = next.fetch_add(step, std::memory_order_relaxed);
+    if (first >= count) return;
+    for (size_t i = first; i < std::min(count, first + step); ++i) work(i);
+  }
+}
+
+bool Helpers::Offer(Job* job) {
+  {
+    MutexLock lock(mu_);
+    if (job_ || stop_) return false;
+    job_ = job;
+    while (threads_.size() < job->wanted) threads_.emplace_back([this] { Help(); });
+  }
+  wanted_.NotifyAll();
+  return true;
+}
+
+void Helpers::Finish(Job* job) {
+  MutexLock lock(mu_);
+  job_ = nullptr;
+  while (job->helping > 0) done_.Wait(mu_);
+}
+
+void Helpers::Help() {
+  MutexLock lock(mu_);
+  for (;;) {
+    while (!stop_ && !(job_ && job_->wanted > 0 && job_->left())) wanted_.Wait(mu_);
+    if (stop_) return;
+    Job* job = job_;
+    --job->wanted;
+    ++job->helping;
+    mu_.Unlock();
+    {
+      AskedLayer::Lend(job->asked);
+      ScopedFaults faults(job->faults);
+      job->Run();
+      AskedLayer::Lend(nullptr);
+    }
+    mu_.Lock();
+    if (--job->helping == 0) done_.NotifyAll();
+  }
+}
+
+size_t Helpers::started() {
+  MutexLock lock(mu_);
+  return threads_.size();
+}
+
+}  // namespace plyfs

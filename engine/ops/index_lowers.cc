@@ -1,0 +1,201 @@
+#include "engine/ops/index_lowers.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/format/whiteout_names.h"
+#include "engine/io/sys_stat.h"
+#include "engine/layer/index_file.h"
+#include "engine/layer/indexed.h"
+#include "engine/layer/object.h"
+#include "engine/ops/stat_inode.h"
+
+namespace plyfs {
+namespace {
+
+// So many copies are read side by side before they are folded.
+constexpr size_t kWave = 128;
+
+// Reading a lower directory leaves its atime alone (C21).
+Result<UniqueFd> OpenToList(const Layer& layer, const LowerPath& path) {
+  Result<UniqueFd> fd = layer.OpenAt(path, O_RDONLY | O_DIRECTORY | O_NOATIME);
+  if (fd.error() == EPERM) fd = layer.OpenAt(path, O_RDONLY | O_DIRECTORY);  // not the owner
+  return fd;
+}
+
+// The layer's index has the directory, and as it is now: `fd` is watched if anybody is to know.
+std::optional<IndexFile::Directory> StillIndexed(const Parts& parts, const Layer& layer,
+                                                 const std::string& path, int fd) {
+  std::optional<IndexFile::Directory> dir = layer.index()->Find(path);
+  if (!dir) return std::nullopt;
+  Result<struct statx> now = sys::StatxFd(fd);
+  if (!now.ok()) return std::nullopt;
+  const Attr then = dir->itself().attr(), attr = AttrOf(*now);
+  const bool same = attr.ino == then.ino && attr.mtime == then.mtime && attr.ctime == then.ctime;
+  // Records of the files in it change without a trace in the directory.
+  const bool xwhiteouts = HasXwhiteouts(dir->itself(), parts.records.names());
+  if (!same || xwhiteouts || layer.index()->Doubtful(attr.mtime)) return std::nullopt;
+  return dir;
+}
+
+// A layer's copy on its way into the index.  Where it has neither a directory of an index nor a descriptor,
+// it holds nothing (any more).
+struct Copy {
+  Status status;
+  UniqueFd fd;
+  std::optional<IndexFile::Directory> indexed;
+  Coherence::Marking::Marked marked;
+  XattrWhiteouts look = XattrWhiteouts::kNowhere;
+  // Its names, where they were read ahead of their turn: they stand in `names` one after another.
+  struct Entry {
+    uint64_t ino;
+    uint16_t name_size;
+    uint8_t type;
+    bool whiteout;
+  };
+  std::vector<Entry> entries;
+  std::string names;
+
+  void Append(const ScannedEntry& e) {
+    entries.push_back(Entry{e.ino, static_cast<uint16_t>(e.name.size()), e.type, e.whiteout});
+    names += e.name;
+  }
+};
+
+// One reading of all of them.
+class LowerReader {
+ public:
+  LowerReader(Parts& parts, const Inode& dir, const Reading& reading)
+      : parts_(parts), reading_(reading), lowers_(dir.lowers()), held_(parts.held.Take(dir.id())) {
+    // The lookup did not look at the lowest.
+    known_plain_ = reading.as_seen && dir.seen_copies().no_xwhiteouts;
+  }
+
+  Result<std::shared_ptr<const LowerIndex>> Read(bool* xwhiteouts) {
+    for (size_t first = 0; first < lowers_.size(); first += kWave) {
+      const size_t count = std::min(kWave, lowers_.size() - first);
+      std::vector<Copy> copies(count);
+      parts_.helpers.ForEach(count, WaitsFor(first), [&](size_t i) {
+        copies[i].status = Open(first + i, &copies[i]);
+        if (copies[i].status.ok() && count > 1) copies[i].status = ReadAhead(&copies[i]);
+      });
+      for (size_t i = 0; i < count; ++i) {
+        const Copy copy = std::move(copies[i]);
+        PLY_CHECK(Add(first + i, copy));
+        *xwhiteouts |= copy.look == XattrWhiteouts::kEverywhere;
+      }
+    }
+    return builder_.Build(parts_.tree.layer_sets);
+  }
+
+ private:
+  const Layer& LayerOf(size_t i) const { return parts_.stack->lower(lowers_.layer(i)); }
+
+  Helpers::Waits WaitsFor(size_t i) const {
+    const FsPace* pace = LayerOf(i).pace();
+    return pace && pace->slow() ? Helpers::Waits::kMostly : Helpers::Waits::kHardly;
+  }
+
+  // Any thread, each of another copy.
+  Status Open(size_t i, Copy* copy) {
+    const Layer& layer = LayerOf(i);
+    std::string path;
+    if (layer.index()) path = lowers_.path(i).ToString();
+    if (IndexFile* index = layer.trusted_index()) {
+      if ((copy->indexed = index->Find(path))) return OkStatus();
+    }
+    if (held_.size() == lowers_.size()) copy->fd = held_.Take(i);
+    if (!copy->fd.valid()) {
+      Result<UniqueFd> fd = OpenToList(layer, lowers_.path(i));
+      // Removed by hand since the directory was looked up.
+      if (fd.error() == ENOENT || fd.error() == ENOTDIR) return OkStatus();
+      if (!fd.ok()) return fd.status();
+      copy->fd = *std::move(fd);
+    }
+    if (reading_.marking) copy->marked = reading_.marking->MarkLower(copy->fd.get());
+    if (layer.index() && (copy->indexed = StillIndexed(parts_, layer, path, copy->fd.get())))
+      return OkStatus();
+    if (known_plain_ && i + 1 < lowers_.size()) return OkStatus();
+    PLY_TRY(bool said, SaysXattrWhiteouts(copy->fd.get(), parts_.records));
+    if (said) copy->look = XattrWhiteouts::kEverywhere;
+    return OkStatus();
+  }
+
+  // Likewise; and closes it.
+  Status ReadAhead(Copy* copy) const {
+    if (copy->indexed || !copy->fd.valid()) return OkStatus();
+    const UniqueFd fd = std::move(copy->fd);
+    return ScanDirectory(fd.get(), parts_.records, copy->look, [&](const ScannedEntry& e) {
+      copy->Append(e);
+      return copy->entries.size() <= reading_.most_names ? OkStatus() : Status(Errno(kTooMany));
+    });
+  }
+
+  Status Add(size_t i, const Copy& copy) {
+    const Layer& layer = LayerOf(i);
+    if (reading_.marking) reading_.marking->Note(copy.marked, &layer);
+    if (copy.status.error() == ENOENT) return OkStatus();  // removed since it was opened
+    PLY_CHECK(copy.status);
+    if (copy.indexed) return AddIndexed(layer, *copy.indexed);
+    std::string_view names = copy.names;
+    for (const Copy::Entry& e : copy.entries) {
+      const std::string_view name = names.substr(0, e.name_size);
+      PLY_CHECK(AddEntry(layer, ScannedEntry{name, e.ino, e.type, e.whiteout, Hides(name)}));
+      names.remove_prefix(e.name_size);
+    }
+    if (!copy.fd.valid()) return OkStatus();
+    Status scanned = ScanDirectory(copy.fd.get(), parts_.records, copy.look,
+                                   [&](const ScannedEntry& e) { return AddEntry(layer, e); });
+    return scanned.error() == ENOENT ? OkStatus() : scanned;
+  }
+
+  Status AddIndexed(const Layer& layer, const IndexFile::Directory& dir) {
+    const XattrNames& names = parts_.records.names();
+    const bool xwhiteouts = HasXwhiteouts(dir.itself(), names);
+    const bool trusted = layer.trusted_index() != nullptr;
+    return layer.index()->Visit(dir, [&](const IndexEntryView& entry) {
+      const bool plain = trusted && !entry.has_records() && !entry.ask_layer();
+      return AddEntry(layer, ScannedOf(entry, names, xwhiteouts), plain);
+    });
+  }
+
+  // If it is a whiteout.
+  std::string_view Hides(std::string_view name) const {
+    return parts_.records.read_whiteout_names() && IsWhiteoutName(name) ? HiddenBy(name) : name;
+  }
+
+  Status AddEntry(const Layer& layer, const ScannedEntry& e, bool plain = false) {
+    if (e.whiteout) {
+      if (!e.hides.empty()) builder_.AddWhiteout(layer.id(), e.hides);
+    } else {
+      builder_.Add(layer.id(), e.name, e.type, MapIno(parts_, ObjectId{layer.device(), e.ino, 0}), plain);
+    }
+    return builder_.size() <= reading_.most_names ? OkStatus() : Status(Errno(kTooMany));
+  }
+
+  Parts& parts_;
+  const Reading& reading_;
+  const DirLowers lowers_;
+  HeldCopies::Lease held_;
+  bool known_plain_ = false;
+  LowerIndexBuilder builder_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<const LowerIndex>> IndexLowers(Parts& parts, const Inode& dir, const Reading& reading,
+                                                      bool* xwhiteouts) {
+  if (dir.lowers().empty()) return std::shared_ptr<const LowerIndex>();
+  for (;;) {
+    auto made = LowerReader(parts, dir, reading).Read(xwhiteouts);
+    // A layer's index was given up amid it; at the next round the layer itself is read.
+    if (made.error() != IndexFile::kGivenUp) return made;
+  }
+}
+
+}  // namespace plyfs
