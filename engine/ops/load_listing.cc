@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "engine/base/bug.h"
+#include "engine/io/sys_stat.h"
 #include "engine/layer/scan.h"
 #include "engine/ops/index_lowers.h"
 #include "engine/ops/locate.h"

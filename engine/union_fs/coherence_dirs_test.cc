@@ -69,6 +69,7 @@ TEST_F(CoherenceTest, DirectoryJoinsAmidAChange) {
 // What the lookup opened in a layer is not what stands there when the directory is read.
 TEST_F(CoherenceTest, CopyReplacedBetweenLookupAndReading) {
   for (bool told : {false, true}) {
+    parts_.reset();
     ByHand("rm -rf a/* b/*; mkdir -p a/p/d b/p/d; touch a/p/d/top b/p/d/old a/p/other");
     Mount();
     (void)List(Walk("p"));  // watched, so that what the lookup sees counts

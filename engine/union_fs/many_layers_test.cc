@@ -1,0 +1,160 @@
+// A directory in a hundred layers, whose copies are looked at and read side by side: what ends or turns the
+// merge does so wherever it lies.
+#include <atomic>
+#include <filesystem>
+#include <iterator>
+
+#include "engine/testing/union_fixture.h"
+
+namespace plyfs {
+namespace {
+
+constexpr int kLayers = 100;
+
+class ManyLayersTest : public UnionFixture {
+ protected:
+  using V = std::vector<std::string>;
+
+  static std::string Number(int i) { return std::to_string(1000 + i).substr(1); }
+  static std::string In(int i, const std::string& path) { return "a/" + Number(i) + "/" + path; }
+  // Names fNNN of layers `first` to `last`, the latter not among them.
+  static V Names(int first, int last) {
+    V names;
+    for (int i = first; i < last; ++i) names.push_back("f" + Number(i));
+    return names;
+  }
+  void MakeLayers() {
+    for (int i = 0; i < kLayers; ++i) Put(In(i, "d/f" + Number(i)));
+  }
+  void MountMany(LowerMode mode = LowerMode::kFrozen) {
+    Mount([&](StackConfig* config) {
+      config->lowerdirs.clear();
+      for (int i = 0; i < kLayers; ++i) config->lowerdirs.push_back(At("a/" + Number(i)));
+      config->lower = mode;
+    });
+  }
+  // Both ways to know a name: asked for, and listed.
+  void ExpectNames(const std::string& dir, const V& expected) {
+    for (LowerMode mode : {LowerMode::kFrozen, LowerMode::kWatch}) {
+      MountMany(mode);
+      EXPECT_EQ(Walk(dir + "/none"), 0u);
+      for (const std::string& name : expected) EXPECT_NE(Walk(dir + "/" + name), 0u) << name;
+      EXPECT_EQ(List(dir), expected);
+      Unmount();
+      MountMany(mode);
+      EXPECT_EQ(List(dir), expected);
+      Unmount();
+    }
+  }
+};
+
+// The parameter is the layer where something is otherwise.
+class ManyLayersAtTest : public ManyLayersTest, public ::testing::WithParamInterface<int> {};
+
+INSTANTIATE_TEST_SUITE_P(At, ManyLayersAtTest, ::testing::Values(0, 1, 7, 8, 9, 40, 71, 72, 73, 98, 99));
+
+TEST_P(ManyLayersAtTest, Opaque) {
+  const int at = GetParam();
+  MakeLayers();
+  SetRecord(In(at, "d"), "opaque", "y");
+  ExpectNames("d", Names(0, at + 1));
+}
+
+TEST_P(ManyLayersAtTest, FileInTheWay) {
+  const int at = GetParam();
+  if (at == 0) return;  // then it is the object
+  MakeLayers();
+  std::filesystem::remove_all(At(In(at, "d")));
+  Put(In(at, "d"), "x");
+  ExpectNames("d", Names(0, at));
+}
+
+TEST_P(ManyLayersAtTest, SymlinkInTheWay) {
+  const int at = GetParam();
+  if (at == 0) return;
+  MakeLayers();
+  std::filesystem::rename(At(In(at, "d")), At(In(at, "elsewhere")));
+  std::filesystem::create_directory_symlink("elsewhere", At(In(at, "d")));
+  ExpectNames("d", Names(0, at));
+}
+
+TEST_P(ManyLayersAtTest, WhiteoutInTheWay) {
+  const int at = GetParam();
+  if (at == 0) return;
+  MakeLayers();
+  std::filesystem::remove_all(At(In(at, "d")));
+  Whiteout(In(at, "d"));
+  ExpectNames("d", Names(0, at));
+}
+
+TEST_P(ManyLayersAtTest, MissingInOne) {
+  const int at = GetParam();
+  MakeLayers();
+  std::filesystem::remove_all(At(In(at, "d")));
+  V names = Names(0, at);
+  for (const std::string& name : Names(at + 1, kLayers)) names.push_back(name);
+  ExpectNames("d", names);
+}
+
+TEST_P(ManyLayersAtTest, RedirectFromThere) {
+  const int at = GetParam();
+  MakeLayers();
+  SetRecord(In(at, "d"), "redirect", "e");
+  V names = Names(0, at + 1);
+  for (int i = at + 1; i < kLayers; ++i) {
+    Put(In(i, "e/e" + Number(i)));
+    names.insert(names.begin() + (i - at - 1), "e" + Number(i));
+  }
+  ExpectNames("d", names);
+}
+
+TEST_P(ManyLayersAtTest, WhiteoutWithin) {
+  const int at = GetParam();
+  MakeLayers();
+  for (int i = 0; i < kLayers; ++i) Put(In(i, "d/all"));
+  for (int i = 0; i <= at; ++i) std::filesystem::remove(At(In(i, "d/all")));
+  Whiteout(In(at, "d/all"));
+  ExpectNames("d", Names(0, kLayers));
+}
+
+// What one layer cannot tell is not left out.
+TEST_P(ManyLayersAtTest, UnreadableCopyIsAnError) {
+  struct Fails : FaultHook {
+    explicit Fails(int n) : left(n) {}
+    int Before(Op op) override { return op == Op::kGetdents && left.fetch_sub(1) == 0 ? EIO : 0; }
+    std::atomic<int> left;
+  } hook(GetParam());
+  MakeLayers();
+  MountMany();
+  (void)List("");  // the root is known
+  NodeId d = Walk("d");
+  Result<Opened> dir = fs_->OpenDir(me_, d, 0);
+  ASSERT_TRUE(dir.ok());
+  {
+    ScopedFaults faults(&hook);
+    Status read = fs_->ReadDir(d, dir->handle, 0, [](const DirEntry&) { return true; });
+    EXPECT_EQ(read.error(), EIO);
+  }
+  fs_->ReleaseDir(d, dir->handle);
+  EXPECT_EQ(List("d"), Names(0, kLayers));
+}
+
+TEST_F(ManyLayersTest, DescriptorsAreGivenBack) {
+  MakeLayers();
+  for (int k = 0; k < 60; ++k) {
+    for (int i = 0; i < kLayers; ++i) Dir(In(i, "e" + std::to_string(k)));
+  }
+  MountMany();
+  auto open = [] { return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}); };
+  (void)Walk("d");
+  const auto few = open();
+  for (int k = 0; k < 60; ++k) (void)Walk("e" + std::to_string(k));
+  const auto many = open();
+  EXPECT_GT(many, few + 1000);
+  EXPECT_LT(many, few + 4200);
+  for (int k = 0; k < 60; ++k) EXPECT_EQ(List("e" + std::to_string(k)), V());
+  EXPECT_LT(open(), few + 10);
+}
+
+}  // namespace
+}  // namespace plyfs
