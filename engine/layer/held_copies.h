@@ -81,7 +81,7 @@ class HeldCopies {
   static constexpr size_t kFewGone = 64;
   size_t capacity_;  // constant once in use
 
-  Mutex mu_{LockRank::kFdCache};
+  Mutex mu_{LockRank::kHeldCopies};
   size_t taken_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t serial_ ABSL_GUARDED_BY(mu_) = 0;
   absl::flat_hash_map<NodeId, Entry> held_ ABSL_GUARDED_BY(mu_);

@@ -3,16 +3,14 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <ctime>
 #include <deque>
 #include <utility>
 
-#include "absl/hash/hash.h"
 #include "engine/base/asked_layer.h"
 #include "engine/format/whiteout_names.h"
 #include "engine/io/batch.h"
 #include "engine/io/sys_open.h"
-#include "engine/io/sys_stat.h"
+#include "engine/layer/examine.h"
 #include "engine/layer/index_file.h"
 #include "engine/layer/indexed.h"
 #include "engine/layer/object.h"
@@ -20,73 +18,10 @@
 namespace plyfs {
 namespace {
 
-// Longer than any filesystem's tick.
-constexpr int64_t kTickNs = 20'000'000;
-
-bool IsNotHere(int error) {
-  return error == ENOENT || error == ENAMETOOLONG || error == ENOTDIR;
-}
-
-// A directory, for its names.  Reading a lower one leaves its atime alone (C21).
-constexpr int kToRead = O_RDONLY | O_DIRECTORY | O_NOATIME;
-
 // So many are asked one by one first, which tells whether they are answered from memory.
 constexpr size_t kToTell = 8;
 // As many as are worth looking at side by side, and so many of them before what they say is considered.
 constexpr size_t kMany = 32, kWave = 64;
-
-// An object of one layer, examined as far as the rule wants.
-struct Examined {
-  UniqueFd fd;
-  bool readable = false;  // not O_PATH
-  struct statx st = {};
-  Finding finding;
-};
-
-// `opened` has been opened (O_PATH, or else `to_read`) and examined by stat, or says why not.
-// `known`: what its records say, where they have been read.
-Result<Examined> Examine(const ProbeContext& context, const MergeFold& fold, ProbeOutcome opened,
-                         bool to_read, const Finding* known = nullptr) {
-  Examined e;
-  if (IsNotHere(opened.error)) return e;
-  if (opened.error != 0) return Errno(opened.error);
-  e.fd = std::move(opened.fd);
-  e.st = opened.st;
-  e.readable = to_read;
-  if (known) {
-    e.finding = *known;
-    return e;
-  }
-  e.finding.found = FoundOf(e.st);
-  PLY_CHECK(context.records.Read(e.fd.get(), to_read, fold.Wanted(e.finding.found), &e.finding));
-  return e;
-}
-
-ProbeOutcome OutcomeOf(Result<UniqueFd> opened) {
-  ProbeOutcome outcome{};
-  outcome.error = opened.error();
-  if (!opened.ok()) return outcome;
-  outcome.fd = *std::move(opened);
-  Result<struct statx> st = sys::StatxFd(outcome.fd.get());
-  outcome.error = st.error();
-  if (st.ok()) outcome.st = *st;
-  return outcome;
-}
-
-Result<bool> IsThere(const Result<UniqueFd>& opened) {
-  if (IsNotHere(opened.error())) return false;
-  return opened.ok() ? Result<bool>(true) : opened.status();
-}
-
-Examined ExamineIndexed(const ProbeContext& context, const MergeFold& fold, const Layer& layer,
-                        const IndexFile::Answer& answer) {
-  Examined e;
-  if (!answer.held) return e;
-  e.st = StatOf(answer.held->entry, layer.device());
-  e.finding.found = FoundOf(e.st);
-  ReadRecords(answer.held->entry, context.records.names(), fold.Wanted(e.finding.found), &e.finding);
-  return e;
-}
 
 class Prober {
  public:
@@ -104,7 +39,7 @@ class Prober {
     ProbeOutcome opened = OutcomeOf(sys::OpenBeneath(upper_dir, component.c_str(), O_PATH));
     // A submount covers it, and there was no privilege to look beneath (layer/upper_clone.h).
     if (opened.error == EXDEV) opened.error = EREMOTE;
-    PLY_TRY(Examined e, Examine(context_, fold_, std::move(opened), /*to_read=*/false));
+    PLY_TRY(Examined e, Examine(context_.records, fold_, std::move(opened), /*to_read=*/false));
     PLY_CHECK(ReadWhiteoutNames(
         component, [&](const std::string& name) { return sys::OpenBeneath(upper_dir, name.c_str(), O_PATH); },
         &e));
@@ -253,7 +188,7 @@ class Prober {
     };
     std::vector<Look> looks(end - first);
     const WantedRecords wanted = fold_.Wanted(Found::kDirectory);
-    context_.helpers->ForEach(looks.size(), Helpers::Waits::kHardly, [&](size_t i) {
+    context_.side_by_side->ForEach(looks.size(), SideBySide::Waits::kHardly, [&](size_t i) {
       const LowerMember& member = members[first + i];
       Look& look = looks[i];
       look.outcome = OutcomeOf(LayerOf(member).OpenAt(member.path.Child(component), kToRead));
@@ -301,7 +236,7 @@ class Prober {
       if (!answer) break;
       BeginMember(members[i]);
       PLY_CHECK(fold_.BeginLayer(members[i].layer, members[i].layer == lowers_.lowest));
-      Examined e = ExamineIndexed(context_, fold_, LayerOf(members[i]), *answer);
+      Examined e = ExamineIndexed(context_.records, fold_, LayerOf(members[i]), *answer);
       PLY_CHECK(Take(members[i].layer, path, &e));
     }
     return i;
@@ -350,7 +285,7 @@ class Prober {
     }
     const Layer& layer = LayerOf(member);
     if (once_more) outcome = OutcomeOf(layer.OpenAt(path, O_PATH));
-    PLY_TRY(Examined e, Examine(context_, fold_, std::move(outcome), to_read, known));
+    PLY_TRY(Examined e, Examine(context_.records, fold_, std::move(outcome), to_read, known));
     // The lowest has nothing below it to hide.
     if (member.layer != lowers_.lowest) PLY_CHECK(ReadWhiteoutNames(layer, path, &e));
     return Take(member.layer, path, &e);
@@ -366,9 +301,9 @@ class Prober {
       const std::string component(fold_.component());
       std::optional<IndexFile::Answer> answer = AskIndex(layer, path.ToString(), component);
       path = path.Child(component);
-      PLY_TRY(Examined e,
-              answer ? Result<Examined>(ExamineIndexed(context_, fold_, layer, *answer))
-                     : Examine(context_, fold_, OutcomeOf(layer.OpenAt(path, O_PATH)), /*to_read=*/false));
+      PLY_TRY(Examined e, answer ? Result<Examined>(ExamineIndexed(context_.records, fold_, layer, *answer))
+                                 : Examine(context_.records, fold_, OutcomeOf(layer.OpenAt(path, O_PATH)),
+                                           /*to_read=*/false));
       PLY_CHECK(ReadWhiteoutNames(layer, path, &e));
       PLY_TRY(FoldStep step, fold_.Add(e.finding));
       NoteXwhiteouts(e);
@@ -421,70 +356,12 @@ class Prober {
 
 }  // namespace
 
-void CopiesDigest::Add(const struct statx& copy) {
-  sum_ += absl::HashOf(ObjectIdOf(copy), copy.stx_ctime.tv_sec, copy.stx_ctime.tv_nsec);
-  latest_ns_ =
-      std::max<int64_t>(latest_ns_, copy.stx_ctime.tv_sec * int64_t{1'000'000'000} + copy.stx_ctime.tv_nsec);
-}
-
-void CopiesDigest::Add(const CopiesDigest& others) {
-  sum_ += others.sum_;
-  latest_ns_ = std::max(latest_ns_, others.latest_ns_);
-}
-
-uint64_t CopiesDigest::settled_value() const {
-  struct timespec now = {};
-  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  int64_t age = now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec - latest_ns_;
-  // A time yet to come says nothing of when the change was.
-  return age > kTickNs ? sum_ : 0;
-}
-
 Result<Probed> ProbeName(const ProbeContext& context, int upper_dir, const Lowers& lowers, Name name) {
   if (context.records.read_whiteout_names() && IsWhiteoutName(name.bytes())) return Probed();
   Prober prober(context, name, lowers);
   if (upper_dir >= 0) PLY_CHECK(prober.AskUpper(upper_dir));
   PLY_CHECK(prober.AskLowers());
   return prober.Finish();
-}
-
-Result<bool> LowerPositive(const ProbeContext& context, const std::vector<LowerMember>& members, Name name) {
-  for (const LowerMember& member : members) {
-    const Layer& layer = context.stack.lower(member.layer);
-    if (auto answer = AskIndex(layer, member.path.ToString(), name.bytes())) {
-      if (!answer->held) continue;
-      const IndexEntryView& entry = answer->held->entry;
-      return !ScannedOf(entry, context.records.names(), /*xwhiteouts=*/true).whiteout;
-    }
-    Result<UniqueFd> fd = layer.OpenAt(member.path.Child(name.bytes()), O_PATH);
-    PLY_TRY(bool there, IsThere(fd));
-    if (!there) {
-      if (!context.records.read_whiteout_names()) continue;
-      PLY_TRY(bool hidden, IsThere(layer.OpenAt(member.path.Child(WhiteoutNameOf(name.bytes())), O_PATH)));
-      if (hidden) return false;
-      continue;
-    }
-    PLY_TRY(struct statx st, sys::StatxFd(fd->get()));
-    Finding finding;
-    finding.found = FoundOf(st);
-    WantedRecords wanted;
-    wanted.whiteout = finding.found == Found::kEmptyRegular;
-    PLY_CHECK(context.records.Read(fd->get(), /*opened=*/false, wanted, &finding));
-    return !finding.is_whiteout();
-  }
-  return false;
-}
-
-Result<LowerAnchor> FindInDataLayers(const LayerStack& stack, const std::string& path) {
-  LowerPath at = LowerPath::FromString(path);
-  for (LayerId id = stack.lower_count(); id < stack.lower_count() + stack.data_count(); ++id) {
-    Result<UniqueFd> fd = stack.lower(id).OpenAt(at, O_PATH);
-    if (IsNotHere(fd.error())) continue;
-    if (!fd.ok()) return fd.status();
-    PLY_TRY(struct statx st, sys::StatxFd(fd->get()));
-    if (S_ISREG(st.stx_mode)) return LowerAnchor{id, at, ObjectIdOf(st)};
-  }
-  return Errno(ENOENT);
 }
 
 }  // namespace plyfs

@@ -15,8 +15,9 @@
 #include "engine/base/name.h"
 #include "engine/format/anchor.h"
 #include "engine/format/merge_rule.h"
-#include "engine/io/helpers.h"
 #include "engine/io/ring.h"
+#include "engine/io/side_by_side.h"
+#include "engine/layer/copies_digest.h"
 #include "engine/layer/held_copies.h"
 #include "engine/layer/index_file.h"
 #include "engine/layer/layer_stack.h"
@@ -28,22 +29,6 @@ namespace plyfs {
 struct LowerMember {
   LayerId layer = 0;
   LowerPath path;
-};
-
-// Tells whether the copies of a directory are the ones seen before, with the records they had: what each is
-// and when it was last changed.  In whatever order they are added.
-class CopiesDigest {
- public:
-  void Add(const struct statx& copy);
-  void Add(const CopiesDigest& others);
-  uint64_t value() const { return sum_; }
-  // The same, but 0 where a change may leave no trace: filesystems count ctimes in ticks, and a copy has been
-  // changed within this one.
-  uint64_t settled_value() const;
-
- private:
-  uint64_t sum_ = 0;
-  int64_t latest_ns_ = 0;
 };
 
 // Where to look for a name of a directory in its lower layers.
@@ -89,9 +74,9 @@ struct ProbeContext {
   const LayerStack& stack;
   const Records& records;
   const MergeRules& rules;
-  RingPool* rings;             // null: none
-  HeldCopies* held = nullptr;  // not null: a directory's copies are opened to be read soon
-  Helpers* helpers = nullptr;  // likewise, side by side
+  RingPool* rings;                     // null: none
+  HeldCopies* held = nullptr;          // not null: a directory's copies are opened to be read soon
+  SideBySide* side_by_side = nullptr;  // likewise, side by side
 };
 
 // `upper_dir` is a descriptor of the parent directory in upper, or -1.  Errors: those of the layers, and the

@@ -80,7 +80,7 @@ class LowerReader {
     for (size_t first = 0; first < lowers_.size(); first += kWave) {
       const size_t count = std::min(kWave, lowers_.size() - first);
       std::vector<Copy> copies(count);
-      parts_.helpers.ForEach(count, WaitsFor(first), [&](size_t i) {
+      parts_.side_by_side.ForEach(count, WaitsFor(first), [&](size_t i) {
         copies[i].status = Open(first + i, &copies[i]);
         if (copies[i].status.ok() && count > 1) copies[i].status = ReadAhead(&copies[i]);
       });
@@ -96,9 +96,9 @@ class LowerReader {
  private:
   const Layer& LayerOf(size_t i) const { return parts_.stack->lower(lowers_.layer(i)); }
 
-  Helpers::Waits WaitsFor(size_t i) const {
+  SideBySide::Waits WaitsFor(size_t i) const {
     const FsPace* pace = LayerOf(i).pace();
-    return pace && pace->slow() ? Helpers::Waits::kMostly : Helpers::Waits::kHardly;
+    return pace && pace->slow() ? SideBySide::Waits::kMostly : SideBySide::Waits::kHardly;
   }
 
   // Any thread, each of another copy.

@@ -1,7 +1,7 @@
 // IndexLowers: reads a directory's copies in the lower layers and folds them into one LowerIndex.
 //
-// Any thread; blocks on the layers.  Copies in many layers are opened and read side by side (io/helpers.h)
-// and folded in their order.
+// Any thread; blocks on the layers.  Copies in many layers are opened and read side by side
+// (io/side_by_side.h) and folded in their order.
 #ifndef PLYFS_ENGINE_OPS_INDEX_LOWERS_H_
 #define PLYFS_ENGINE_OPS_INDEX_LOWERS_H_
 

@@ -10,8 +10,8 @@
 #include "engine/format/merge_rule.h"
 #include "engine/format/stack_config.h"
 #include "engine/format/xino.h"
-#include "engine/io/helpers.h"
 #include "engine/io/ring.h"
+#include "engine/io/side_by_side.h"
 #include "engine/layer/fd_cache.h"
 #include "engine/layer/held_copies.h"
 #include "engine/layer/layer_stack.h"
@@ -38,7 +38,7 @@ struct Parts {
   std::unique_ptr<OriginStore> origins;
   std::unique_ptr<InoMapper> inos;
   std::unique_ptr<RingPool> rings;  // null: io_uring is off
-  Helpers helpers;
+  SideBySide side_by_side;
   Invalidator* invalidator = nullptr;
   std::atomic<int> pins{0};  // descriptors held by nameless objects (ops/orphan.h)
   int pin_budget = 4096;     // how many these may be

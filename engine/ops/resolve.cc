@@ -154,7 +154,7 @@ Result<Probed> Ask(Parts& parts, const InodeRef& dir, Name name, const Lowers& l
   }
   ProbeContext context = parts.probe_context();
   context.held = held;
-  context.helpers = &parts.helpers;
+  context.side_by_side = &parts.side_by_side;
   return ProbeName(context, upper_fd, lowers, name);
 }
 

@@ -1,4 +1,4 @@
-#include "engine/io/helpers.h"
+#include "engine/io/side_by_side.h"
 
 #include <algorithm>
 
@@ -13,7 +13,7 @@ constexpr size_t kWaiting = 16;
 
 }  // namespace
 
-Helpers::~Helpers() {
+SideBySide::~SideBySide() {
   std::vector<std::thread> threads;
   {
     MutexLock lock(mu_);
@@ -24,13 +24,13 @@ Helpers::~Helpers() {
   for (std::thread& thread : threads) thread.join();
 }
 
-size_t Helpers::HelpersFor(size_t count, Waits waits) const {
+size_t SideBySide::HelpersFor(size_t count, Waits waits) const {
   if (waits == Waits::kMostly) return std::min(count, kWaiting) - (count > 0);
   if (count < kFewCalls || processors_ < 2) return 0;
   return std::min<size_t>(processors_ - 1, 3);
 }
 
-void Helpers::ForEach(size_t count, Waits waits, const std::function<void(size_t)>& work) {
+void SideBySide::ForEach(size_t count, Waits waits, const std::function<void(size_t)>& work) {
   Job job{work, count, waits == Waits::kMostly ? 1 : kStep, AskedLayer::Lent(), fault_internal::thread_hook};
   job.wanted = HelpersFor(count, waits);
   const bool offered = job.wanted > 0 && Offer(&job);
@@ -38,7 +38,7 @@ void Helpers::ForEach(size_t count, Waits waits, const std::function<void(size_t
   if (offered) Finish(&job);
 }
 
-void Helpers::Job::Run() {
+void SideBySide::Job::Run() {
   for (;;) {
     const size_t first = next.fetch_add(step, std::memory_order_relaxed);
     if (first >= count) return;
@@ -46,7 +46,7 @@ void Helpers::Job::Run() {
   }
 }
 
-bool Helpers::Offer(Job* job) {
+bool SideBySide::Offer(Job* job) {
   {
     MutexLock lock(mu_);
     if (job_ || stop_) return false;
@@ -57,13 +57,13 @@ bool Helpers::Offer(Job* job) {
   return true;
 }
 
-void Helpers::Finish(Job* job) {
+void SideBySide::Finish(Job* job) {
   MutexLock lock(mu_);
   job_ = nullptr;
   while (job->helping > 0) done_.Wait(mu_);
 }
 
-void Helpers::Help() {
+void SideBySide::Help() {
   MutexLock lock(mu_);
   for (;;) {
     while (!stop_ && !(job_ && job_->wanted > 0 && job_->left())) wanted_.Wait(mu_);
@@ -83,7 +83,7 @@ void Helpers::Help() {
   }
 }
 
-size_t Helpers::started() {
+size_t SideBySide::started() {
   MutexLock lock(mu_);
   return threads_.size();
 }

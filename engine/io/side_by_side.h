@@ -1,11 +1,11 @@
-// Helpers: threads that share work which many layers have a part in, such as opening hundreds of copies of a
-// directory.
+// SideBySide: work that falls into many pieces, such as opening hundreds of copies of a directory, done by
+// several threads at once.
 //
 // Owned by Parts; ForEach may be called from any thread.  Threads are started when they are first wanted and
 // sleep when there is nothing to do.  They work for one caller at a time; who comes while they are taken does
 // all of its work itself, so nobody ever waits for a helper that is busy with something else.
-#ifndef PLYFS_ENGINE_IO_HELPERS_H_
-#define PLYFS_ENGINE_IO_HELPERS_H_
+#ifndef PLYFS_ENGINE_IO_SIDE_BY_SIDE_H_
+#define PLYFS_ENGINE_IO_SIDE_BY_SIDE_H_
 
 #include <atomic>
 #include <cstddef>
@@ -19,13 +19,13 @@
 
 namespace plyfs {
 
-class Helpers {
+class SideBySide {
  public:
   // `processors`: how many there are.
-  explicit Helpers(unsigned processors = std::thread::hardware_concurrency()) : processors_(processors) {}
-  ~Helpers();
-  Helpers(const Helpers&) = delete;
-  Helpers& operator=(const Helpers&) = delete;
+  explicit SideBySide(unsigned processors = std::thread::hardware_concurrency()) : processors_(processors) {}
+  ~SideBySide();
+  SideBySide(const SideBySide&) = delete;
+  SideBySide& operator=(const SideBySide&) = delete;
 
   // How long a piece of work waits for something else than a processor.
   enum class Waits { kHardly, kMostly };
@@ -60,7 +60,7 @@ class Helpers {
 
   const unsigned processors_;
 
-  Mutex mu_{LockRank::kRings};
+  Mutex mu_{LockRank::kSideBySide};
   CondVar wanted_;
   CondVar done_;
   Job* job_ ABSL_GUARDED_BY(mu_) = nullptr;
@@ -70,4 +70,4 @@ class Helpers {
 
 }  // namespace plyfs
 
-#endif  // PLYFS_ENGINE_IO_HELPERS_H_
+#endif  // PLYFS_ENGINE_IO_SIDE_BY_SIDE_H_
