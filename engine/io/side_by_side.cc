@@ -14,14 +14,14 @@ constexpr size_t kWaiting = 16;
 }  // namespace
 
 SideBySide::~SideBySide() {
-  std::vector<std::thread> threads;
+  std::vector<pthread_t> threads;
   {
     MutexLock lock(mu_);
     stop_ = true;
     threads.swap(threads_);
   }
   wanted_.NotifyAll();
-  for (std::thread& thread : threads) thread.join();
+  for (pthread_t thread : threads) ::pthread_join(thread, nullptr);
 }
 
 size_t SideBySide::HelpersFor(size_t count, Waits waits) const {
@@ -51,10 +51,23 @@ bool SideBySide::Offer(Job* job) {
     MutexLock lock(mu_);
     if (job_ || stop_) return false;
     job_ = job;
-    while (threads_.size() < job->wanted) threads_.emplace_back([this] { Help(); });
+    Start(job->wanted);
   }
   wanted_.NotifyAll();
   return true;
+}
+
+void SideBySide::Start(size_t wanted) {
+  while (threads_.size() < wanted) {
+    pthread_t thread;
+    if (::pthread_create(&thread, nullptr, &SideBySide::ThreadMain, this) != 0) return;
+    threads_.push_back(thread);
+  }
+}
+
+void* SideBySide::ThreadMain(void* self) {
+  static_cast<SideBySide*>(self)->Help();
+  return nullptr;
 }
 
 void SideBySide::Finish(Job* job) {

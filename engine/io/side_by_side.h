@@ -7,6 +7,8 @@
 #ifndef PLYFS_ENGINE_IO_SIDE_BY_SIDE_H_
 #define PLYFS_ENGINE_IO_SIDE_BY_SIDE_H_
 
+#include <pthread.h>
+
 #include <atomic>
 #include <cstddef>
 #include <functional>
@@ -56,6 +58,9 @@ class SideBySide {
   // False: they are taken.
   bool Offer(Job* job);
   void Finish(Job* job);
+  // As many threads as are wanted, or as the system grants.
+  void Start(size_t wanted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  static void* ThreadMain(void* self);
   void Help();
 
   const unsigned processors_;
@@ -65,7 +70,7 @@ class SideBySide {
   CondVar done_;
   Job* job_ ABSL_GUARDED_BY(mu_) = nullptr;
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
-  std::vector<std::thread> threads_ ABSL_GUARDED_BY(mu_);
+  std::vector<pthread_t> threads_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace plyfs
