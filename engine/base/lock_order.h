@@ -12,6 +12,7 @@ namespace plyfs {
 
 enum class LockRank : uint8_t {
   kOpenDir,
+  kPlaces,
   kIdentities,
   kListingClock,
   kSlots,

@@ -61,7 +61,7 @@ void PublishMoved(Parts& parts, const RenameEnd& end, const RenameEnd& there) {
     listing.Insert(there.name.bytes(), DirentTypeOf(end.inode->type()), end.inode->st_ino());
   });
   if (end.inode->is_dir()) {
-    end.inode->SetOnlyName(there.dir, there.name.bytes());
+    parts.tree.inodes.NameDirectory(*end.inode, there.dir, there.name.bytes());
   } else {
     end.inode->AddName(there.dir, there.name.bytes());
     end.inode->RemoveName(*end.dir, end.name.bytes());

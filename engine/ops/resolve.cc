@@ -128,7 +128,7 @@ InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found
   if (before && !(before->parent == dir && before->name == name.bytes())) {
     parts.tree.dentries.Forget(before->parent->id(), before->name, inode->id());
   }
-  inode->SetOnlyName(dir, name.bytes());
+  parts.tree.inodes.NameDirectory(*inode, dir, name.bytes());
   // It keeps its number whatever joins it, and is listed by it (D10).
   if (inode->st_ino() != number_in_layers) {
     dir->ChangeListing([&](MergedDir& listing) { listing.SetIno(name.bytes(), inode->st_ino()); });

@@ -59,14 +59,14 @@ LowerAnchor Inode::data() const {
   return data_ ? *data_ : LowerAnchor();
 }
 
-ObjectId Inode::identity() const {
+ObjectId Inode::SetIdentity(const ObjectId& object) {
   TinyLock lock(mu_);
-  return identity_;
+  return std::exchange(identity_, object);
 }
 
-void Inode::SetIdentity(const ObjectId& object) {
+void Inode::LoseIdentity(const ObjectId& object) {
   TinyLock lock(mu_);
-  identity_ = object;
+  if (identity_ == object) identity_ = ObjectId();
 }
 
 void Inode::MarkUpper(const ObjectId& upper) {
@@ -82,6 +82,11 @@ std::optional<InodeName> Inode::AnyName() const {
   TinyLock lock(mu_);
   if (names_.empty()) return std::nullopt;
   return names_.front();
+}
+
+InodeRef Inode::Parent() const {
+  TinyLock lock(mu_);
+  return names_.empty() ? InodeRef() : names_.front().parent;
 }
 
 std::vector<InodeName> Inode::Names() const {
@@ -137,13 +142,20 @@ bool Inode::LoseName(const Inode& parent, std::string_view name) {
   return true;
 }
 
-void Inode::SetOnlyName(InodeRef parent, std::string_view name) {
-  // The old parent's reference may be its last, and must not be dropped under the lock.
+std::vector<InodeName> Inode::SetOnlyName(InodeRef parent, std::string_view name) {
   std::vector<InodeName> names;
   names.push_back(InodeName{std::move(parent), std::string(name)});
   TinyLock lock(mu_);
   MarkLinked();
   std::swap(names_, names);
+  return names;
+}
+
+std::optional<InodeName> Inode::TakeOnlyName() {
+  std::vector<InodeName> names;
+  TinyLock lock(mu_);
+  std::swap(names_, names);
+  return names.empty() ? std::nullopt : std::optional<InodeName>(std::move(names.front()));
 }
 
 std::optional<Attr> Inode::CachedAttr() const {

@@ -116,14 +116,14 @@ class Inode {
 
   // Names: parent and name of each name the engine knows of this object, the latest first.
   std::optional<InodeName> AnyName() const;
+  // Its parent; null where it has no name.
+  InodeRef Parent() const;
   std::vector<InodeName> Names() const;
   bool HasName(const Inode& parent, std::string_view name) const;
   size_t name_count() const;
   void AddName(InodeRef parent, std::string_view name);
   // Returns how many are left.
   size_t RemoveName(const Inode& parent, std::string_view name);
-  // Directories have one name.
-  void SetOnlyName(InodeRef parent, std::string_view name);
   // Removes the name for good; true if it was the last: the object is unlinked then, in the same step, so
   // that a name found meanwhile is never lost with it.
   bool LoseName(const Inode& parent, std::string_view name);
@@ -281,12 +281,18 @@ class Inode {
 
   Inode(InodeTable& table, NodeId id, InodeInit init);
   ~Inode();
-  ObjectId identity() const;
   void MarkLinked() { unlinked_.store(false, std::memory_order_release); }
+  // Directories have one name (InodeTable::NameDirectory).  Gives what it had, for who holds a lock: to drop
+  // a parent may free it.
+  std::vector<InodeName> SetOnlyName(InodeRef parent, std::string_view name);
+  std::optional<InodeName> TakeOnlyName();
   InodeName TakeName(const Inode& parent, std::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Null: something has changed since `version`.
   Extra* ExtraOf(uint64_t version) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void SetIdentity(const ObjectId& object);
+  // Gives what it was.
+  ObjectId SetIdentity(const ObjectId& object);
+  // It has none any more, if it is this one.
+  void LoseIdentity(const ObjectId& object);
 
   // Constant after construction.
   InodeTable& table_;
@@ -320,7 +326,7 @@ class Inode {
   bool lacks_capability_ ABSL_GUARDED_BY(mu_) = false;
   std::shared_ptr<const void> keeper_ ABSL_GUARDED_BY(mu_);
 
-  // By what object InodeTable knows it.  Written with the identity shard's lock held as well.
+  // By what object InodeTable knows it.
   ObjectId identity_ ABSL_GUARDED_BY(mu_);
 };
 

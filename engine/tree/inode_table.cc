@@ -74,7 +74,7 @@ InodeRef InodeTable::Intern(const ObjectId& object, InodeInit init) {
   if (!fresh && it->second->type_ == init.type) {
     if (InodeRef found = TryRef(it->second)) return found;
   }
-  if (!fresh) it->second->SetIdentity(ObjectId());
+  if (!fresh) it->second->LoseIdentity(object);
   InodeRef made = Make(std::move(init));
   made->SetIdentity(object);
   it->second = made.get();
@@ -89,24 +89,52 @@ InodeRef InodeTable::FindObject(const ObjectId& object) {
 }
 
 void InodeTable::Disown(Inode& inode) {
-  ObjectId object = inode.identity();
+  Unmap(inode.SetIdentity(ObjectId()), inode);
+}
+
+void InodeTable::Unmap(const ObjectId& object, const Inode& inode) {
   if (!object.known()) return;
   IdentityShard& shard = ShardOf(object);
   MutexLock lock(shard.mu);
   auto it = shard.map.find(object);
-  if (it == shard.map.end() || it->second != &inode) return;
-  shard.map.erase(it);
-  inode.SetIdentity(ObjectId());
+  if (it != shard.map.end() && it->second == &inode) shard.map.erase(it);
 }
 
 void InodeTable::Rekey(Inode& inode, const ObjectId& object) {
-  Disown(inode);
-  IdentityShard& shard = ShardOf(object);
-  MutexLock lock(shard.mu);
-  Inode*& known = shard.map[object];
-  if (known) known->SetIdentity(ObjectId());
-  known = &inode;
-  inode.SetIdentity(object);
+  ObjectId before;
+  {
+    IdentityShard& shard = ShardOf(object);
+    MutexLock lock(shard.mu);
+    Inode*& known = shard.map[object];
+    if (known) known->LoseIdentity(object);
+    known = &inode;
+    // Whoever gives it another one at the same time takes this one off the map.
+    before = inode.SetIdentity(object);
+  }
+  if (!(before == object)) Unmap(before, inode);
+}
+
+void InodeTable::NameDirectory(Inode& dir, InodeRef parent, std::string_view name) {
+  // References, which are dropped after the lock.
+  std::vector<InodeRef> above{parent};
+  std::vector<InodeName> before;
+  std::optional<InodeName> moved_out;
+  {
+    MutexLock lock(places_mu_);
+    // Children would refer to it.
+    const bool may_have_children = dir.refs_.load(std::memory_order_relaxed) > 1;
+    if (may_have_children && !dir.HasName(*parent, name)) {
+      while (InodeRef next = above.back()->Parent()) {
+        if (next.get() == &dir) {
+          moved_out = above.back()->TakeOnlyName();
+          break;
+        }
+        above.push_back(std::move(next));
+      }
+    }
+    before = dir.SetOnlyName(std::move(parent), name);
+  }
+  if (moved_out) dentries_.Forget(dir.id(), moved_out->name, above.back()->id());
 }
 
 std::vector<std::pair<NodeId, std::string>> InodeTable::NamesTold(NodeId id) {

@@ -48,6 +48,10 @@ class InodeTable {
   void AddLookup(Inode& inode);
   void Forget(NodeId id, uint64_t count);
 
+  // `dir` has this name only, which is beneath nothing that the tree knows beneath `dir`: what a hand has
+  // moved out of it, and it into that, loses the name that it had here.
+  void NameDirectory(Inode& dir, InodeRef parent, std::string_view name);
+
   // Parents and names of an inode that the client holds; none of another.
   std::vector<std::pair<NodeId, std::string>> NamesTold(NodeId id);
 
@@ -88,6 +92,8 @@ class InodeTable {
   IdentityShard& ShardOf(const ObjectId& object);
   uint32_t TakeSlot();
   static InodeRef TryRef(Inode* inode);
+  // `inode` is not known by `object` any more, if it was.
+  void Unmap(const ObjectId& object, const Inode& inode);
   InodeRef Make(InodeInit init);
   // The last reference is gone.  Dropping an inode may drop its parents in turn; a loop does that, since a
   // client chooses how deep its tree is.
@@ -100,6 +106,9 @@ class InodeTable {
   std::unique_ptr<std::atomic<Chunk*>[]> chunks_;
   std::array<IdentityShard, kShards> identities_;
   std::atomic<size_t> live_{0};
+
+  // Held while a directory gets another name: two at once could each become the other's parent.
+  Mutex places_mu_{LockRank::kPlaces};
 
   Mutex free_mu_{LockRank::kFreeSlots};
   std::vector<uint32_t> free_ ABSL_GUARDED_BY(free_mu_);

@@ -78,6 +78,39 @@ TEST(InodeTable, ChildrenHoldTheirParentsAndADeepTreeIsDroppedWithoutRecursion) 
   EXPECT_EQ(w.dentries.size(), 0u);
 }
 
+// A hand has moved q out of p and p into q, and the tree hears of the latter first.
+TEST(InodeTable, NoDirectoryIsBeneathItself) {
+  World w;
+  InodeRef root = w.table.Insert(Dir()), p = w.table.Insert(Dir()), q = w.table.Insert(Dir()),
+           r = w.table.Insert(Dir());
+  w.table.NameDirectory(*p, root, "p");
+  w.table.NameDirectory(*q, p, "q");
+  w.table.NameDirectory(*r, q, "r");
+  w.dentries.SetPresent(p->id(), Name::Trusted("q"), q->id());
+  w.table.NameDirectory(*p, r, "p");
+  EXPECT_EQ(p->Parent(), r);
+  EXPECT_EQ(r->Parent(), q);
+  EXPECT_FALSE(q->Parent());
+  EXPECT_EQ(w.dentries.Find(p->id(), Name::Trusted("q")).node, 0u);
+  w.table.NameDirectory(*q, root, "q");
+  EXPECT_EQ(q->Parent(), root);
+  EXPECT_EQ(p->Parent(), r);
+}
+
+// Two threads find the directory to be now this object, now that one; it goes, and neither leads to it.
+TEST(InodeTable, RekeyedByTwoAtOnceItIsKnownByNoneOnceItHasGone) {
+  World w;
+  for (int i = 0; i < 3000; ++i) {
+    InodeRef dir = w.table.Intern({1, 1, 0}, Dir());
+    std::thread other([&] { w.table.Rekey(*dir, {1, 2, 0}); });
+    w.table.Rekey(*dir, {1, 3, 0});
+    other.join();
+    dir = InodeRef();
+    for (uint64_t ino : {1, 2, 3}) ASSERT_FALSE(w.table.FindObject({1, ino, 0}));
+  }
+  EXPECT_EQ(w.table.size(), 0u);
+}
+
 TEST(InodeTable, ManyThreadsInternAndForgetOneObject) {
   World w;
   std::vector<std::thread> threads;

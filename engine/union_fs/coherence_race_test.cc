@@ -169,6 +169,27 @@ TEST_F(CoherenceRaceTest, ADirectoryIsMovedByHandWhileSomethingIsMadeInIt) {
   EXPECT_NE(Walk("q/made"), 0u);
 }
 
+// Whoever looks into q before the move out of p was told finds p beneath q, and knew q by a name in p.
+TEST_F(CoherenceRaceTest, ATreeIsTurnedInsideOutByHand) {
+  ByHand("mkdir -p u/p/q/x");
+  Mount();
+  NodeId p = Walk("p"), q = Walk("p/q");
+  for (NodeId dir : {p, q}) {
+    ASSERT_TRUE(UpperDir(*parts_, parts_->tree.inodes.Find(dir)).ok());  // is at hand from now on
+  }
+  {
+    Exclusion::Hold changing = parts_->dir_changes.Acquire(kRootNode);
+    ByHand("mv u/p/q u/q; mv u/p u/q/p");
+    (void)Lookup(q, "p");
+    parts_->coherence->ForgetAll();
+  }
+  Settle();
+  EXPECT_EQ(Walk("q"), q);
+  EXPECT_EQ(Walk("q/p"), p);
+  EXPECT_EQ(Walk("p"), 0u);
+  EXPECT_EQ(List(q), (V{"p", "x"}));
+}
+
 // What was made in a directory that nobody watched is not known once it is watched.
 TEST_F(CoherenceRaceTest, MadeUnwatched) {
   ByHand("mkdir u/x");

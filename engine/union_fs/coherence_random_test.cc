@@ -121,8 +121,8 @@ class Client : public Invalidator {
     data_.erase(node);
   }
 
-  // 0: absent.
-  NodeId Lookup(NodeId parent, const std::string& name) {
+  // 0: absent, or refused.
+  NodeId Lookup(NodeId parent, const std::string& name, int* error = nullptr) {
     uint64_t before;
     {
       MutexLock lock(mu_);
@@ -130,6 +130,7 @@ class Client : public Invalidator {
       before = told_;
     }
     Result<Entry> entry = ops::Lookup(parts_, parent, Name::Trusted(name));
+    if (error) *error = entry.error();
     if (!entry.ok()) return 0;
     MutexLock lock(mu_);
     if (told_ == before && entry->entry_ttl_s > 1) entries_[{parent, name}] = entry->node;
@@ -229,10 +230,11 @@ class Client : public Invalidator {
     (*view)[path + "/"] = listing;
     for (const char* name : kNames) listed.emplace(name, 0);
     for (const auto& [name, ino] : listed) {
-      NodeId child = Lookup(node, name);
+      int error = 0;
+      NodeId child = Lookup(node, name, &error);
       std::string at = path + "/" + name;
       if (child == 0) {
-        (*view)[at] = "absent";
+        (*view)[at] = error == 0 ? "absent" : "errno " + std::to_string(error);
         continue;
       }
       uint32_t mode = Mode(child);

@@ -179,8 +179,9 @@ Maybe Comparer::CompareChanges(const Step& step, const Outcome& kernel, const Ou
     const bool only_kernel = k_c && !p_c && masks_allowed_;
     if (only_kernel && (masks_->ImpureDropped(step, k1) || masks_->ImpureSetAgain(step, kernel, k1)))
       continue;
-    const bool only_ply = p_c && !k_c && masks_allowed_ && refusals_;
-    if (only_ply && masks_->ImpureForNothing(step, kernel, k1)) continue;
+    const bool only_ply = p_c && !k_c && masks_allowed_;
+    if (only_ply && refusals_ && masks_->ImpureForNothing(step, kernel, k1)) continue;
+    if (only_ply && masks_->SetGidGoesInSilence(step, k0, k1)) continue;
     PLY_DIFFER(DifferIf("ctime moved", k0.subject, k_c, p_c));
   }
   return std::nullopt;

@@ -131,6 +131,12 @@ bool Masks::ImpureForNothing(const Step& step, const Outcome& kernel, const Sigh
   return Use("R18 impure mark for an origin that means nothing");
 }
 
+bool Masks::SetGidGoesInSilence(const Step& step, const Sight& before, const Sight& after) {
+  if (step.op != Op::kRemovexattr || step.name != "system.posix_acl_access") return false;
+  if (!(before.stx.stx_mode & S_ISGID) || (after.stx.stx_mode & S_ISGID)) return false;
+  return Use("A9 ctime moved with set-group-id");
+}
+
 bool Masks::ImpureTakesRoom(const Step& step, const Outcome& kernel, const Outcome& ply) {
   if (step.op != Op::kListxattr || step.a <= 0 || kernel.error != 0 || ply.error != ERANGE) return false;
   if (kernel.after.empty() || !S_ISDIR(kernel.after[0].stx.stx_mode)) return false;

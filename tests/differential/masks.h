@@ -69,6 +69,8 @@ class Masks {
   // R18: plyfs marks the destination of whatever has an origin, also one that means nothing (L21), which
   // shows where the rename is then refused.  Any mark is allowed (Z2).
   bool ImpureForNothing(const Step& step, const Outcome& kernel, const Sight& dir);
+  // A9 [F]: removing an access ACL that is not there may take set-group-id; the kernel leaves the ctime.
+  bool SetGidGoesInSilence(const Step& step, const Sight& before, const Sight& after);
   // As long as it is there it takes room in the list that a caller has to offer (ovl_listxattr).
   bool ImpureTakesRoom(const Step& step, const Outcome& kernel, const Outcome& ply);
   // D10 [P]: the kernel lists another number than stat tells.
