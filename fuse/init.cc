@@ -14,13 +14,14 @@ constexpr uint16_t kMaxBackground = 64;                 // the default of 12 cho
 // Not asked for, on purpose: AUTO_INVAL_DATA (it wins over EXPLICIT_INVAL_DATA), WRITEBACK_CACHE (a write
 // that returned is in the layer), POSIX_LOCKS and FLOCK_LOCKS (F19: the kernel locks by itself),
 // HANDLE_KILLPRIV (version 2 instead), EXPORT_SUPPORT (F14), SECURITY_CTX (the engine does not label),
-// NO_OPEN (it excludes ATOMIC_O_TRUNC).
+// NO_OPEN (it excludes ATOMIC_O_TRUNC), ASYNC_DIO (the client drops the pages of what is written before such
+// a write only, not after it: fs/fuse/file.c:fuse_aio_complete; what is read meanwhile stays old for good).
 constexpr uint64_t kAlways = wire::kAsyncRead | wire::kAtomicOTrunc | wire::kBigWrites | wire::kHasIoctlDir |
-                             wire::kDoReadDirPlus | wire::kReadDirPlusAuto | wire::kAsyncDio |
-                             wire::kParallelDirOps | wire::kMaxPages | wire::kCacheSymlinks |
-                             wire::kExplicitInvalData | wire::kHandleKillPrivV2 | wire::kSetXattrExt |
-                             wire::kInitExt | wire::kCreateSuppGroup | wire::kHasExpireOnly |
-                             wire::kDirectIoAllowMmap | wire::kNoExportSupport | wire::kHasResend;
+                             wire::kDoReadDirPlus | wire::kReadDirPlusAuto | wire::kParallelDirOps |
+                             wire::kMaxPages | wire::kCacheSymlinks | wire::kExplicitInvalData |
+                             wire::kHandleKillPrivV2 | wire::kSetXattrExt | wire::kInitExt |
+                             wire::kCreateSuppGroup | wire::kHasExpireOnly | wire::kDirectIoAllowMmap |
+                             wire::kNoExportSupport | wire::kHasResend;
 // The umask must not come before a default ACL has been looked for (F24).
 constexpr uint64_t kWithAcl = wire::kPosixAcl | wire::kDontMask;
 

@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <map>
@@ -222,8 +223,9 @@ class Client : public Invalidator {
     attrs_.clear();
   }
 
-  // Everything beneath `node`, each name asked for, there or not.
-  void Dump(NodeId node, const std::string& path, View* view) {
+  // Everything beneath `node`, each name asked for, there or not.  `above` it are these.
+  void Dump(NodeId node, const std::string& path, View* view, std::vector<NodeId> above = {}) {
+    above.push_back(node);
     std::map<std::string, uint64_t> listed = List(node);
     std::string listing;
     for (const auto& [name, ino] : listed) listing += name + " ";
@@ -237,9 +239,14 @@ class Client : public Invalidator {
         (*view)[at] = error == 0 ? "absent" : "errno " + std::to_string(error);
         continue;
       }
+      // Not told yet that a hand has turned the tree inside out; the kernel says ELOOP.
+      if (std::count(above.begin(), above.end(), child) > 0) {
+        (*view)[at] = "loop";
+        continue;
+      }
       uint32_t mode = Mode(child);
       (*view)[at] = "mode " + std::to_string(mode & 07777);
-      if (S_ISDIR(mode)) Dump(child, at, view);
+      if (S_ISDIR(mode)) Dump(child, at, view, above);
       if (S_ISREG(mode)) (*view)[at] += ": " + Read(child);
     }
   }

@@ -8,6 +8,7 @@ import resource
 import signal
 import stat
 import struct
+import threading
 import time
 
 from harness import FUSE_MINOR
@@ -22,6 +23,30 @@ F_SETLEASE, F_GETLEASE = 1024, 1025
 
 def fallocate(fd, mode, offset, length):
     libc("fallocate", fd, mode, ctypes.c_long(offset), ctypes.c_long(length))
+
+
+class AsynchronousWriter:
+    """Writes whole files by io_submit (Linux AIO), one write at a time."""
+    SETUP, DESTROY, GETEVENTS, SUBMIT, PWRITE = 206, 207, 208, 209, 1  # x86-64
+
+    def __init__(self, fd, size):
+        self.fd, self.buffer = fd, mmap.mmap(-1, size)
+        self.context = ctypes.c_ulong(0)
+        libc("syscall", self.SETUP, 1, ctypes.byref(self.context))
+
+    def write(self, byte):
+        self.buffer[:] = byte * len(self.buffer)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(self.buffer))
+        request = ctypes.create_string_buffer(
+            struct.pack("=QIIHhIQQqQII", 0, 0, 0, self.PWRITE, 0, self.fd, address, len(self.buffer), 0, 0, 0, 0))
+        requests = (ctypes.c_void_p * 1)(ctypes.addressof(request))
+        libc("syscall", self.SUBMIT, self.context, ctypes.c_long(1), requests)
+        event = (ctypes.c_longlong * 4)()
+        libc("syscall", self.GETEVENTS, self.context, ctypes.c_long(1), ctypes.c_long(1), event, None)
+        return event[2]
+
+    def close(self):
+        libc("syscall", self.DESTROY, self.context)
 
 
 def handle_of(path, flags):
@@ -152,6 +177,35 @@ class FileOperations(TwinTest):
                 flushed = tried(mapping.flush)
             return flushed, tried(os.fsync, fd), self.read("u/f")[4985:]
         self.assertEqual(self.on_both(lay, act), (None, None, ".....0123456789"))
+
+    # F7: who reads through the page cache while an asynchronous O_DIRECT write is under way leaves nothing old
+    # behind in it.
+    def test_direct_asynchronous_writes_beside_buffered_reads(self):
+        size, rounds, patterns = 160 * 4096, 100, (b"a", b"b")
+
+        def read_on(fd, done):
+            while not done.is_set():
+                os.pread(fd, size, 0)
+
+        def act():
+            reading, done = self.open("m/f"), threading.Event()
+            writer = AsynchronousWriter(self.open("m/f", os.O_RDWR | os.O_DIRECT), size)
+            readers = [threading.Thread(target=read_on, args=(reading, done)) for _ in range(2)]
+            for reader in readers:
+                reader.start()
+            try:
+                old = 0
+                for i in range(rounds):
+                    byte = patterns[i % 2]
+                    self.assertEqual(writer.write(byte), size)
+                    old += os.pread(reading, size, 0) != byte * size
+                return old
+            finally:
+                done.set()
+                for reader in readers:
+                    reader.join()
+                writer.close()
+        self.assertEqual(self.on_both(lambda: self.write("l/f", ""), act), 0)
 
     # F12: chattr moves the ctime, and it shows at once.
     def test_flags_move_the_ctime(self):
