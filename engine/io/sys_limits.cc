@@ -1,6 +1,10 @@
 #include "engine/io/sys_limits.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 namespace plyfs::sys {
 
@@ -12,6 +16,12 @@ Result<uint64_t> RaiseDescriptorLimit() {
     if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return LastErrno();
   }
   return static_cast<uint64_t>(limit.rlim_cur);
+}
+
+void ReserveDescriptors(int count) {
+  const int last = static_cast<int>(std::min<uint64_t>(static_cast<uint64_t>(count), DescriptorLimit())) - 1;
+  const int fd = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, last);
+  if (fd >= 0) ::close(fd);
 }
 
 uint64_t DescriptorLimit() {

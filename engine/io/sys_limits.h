@@ -11,7 +11,11 @@ namespace plyfs::sys {
 // Raises the number of descriptors the process may hold to the hard limit and gives it: the descriptor budget
 // is cut from that.  Once, at start; children that use select(2) should not inherit it.
 Result<uint64_t> RaiseDescriptorLimit();
-// What it is now.
+// So many can be opened, if the limit allows them, without the kernel's table of them having to grow: that
+// takes milliseconds in a process of several threads (fs/file.c:expand_fdtable waits for all processors).
+// Before there are others.
+void ReserveDescriptors(int count);
+// What the limit is now.
 uint64_t DescriptorLimit();
 
 }  // namespace plyfs::sys

@@ -20,6 +20,7 @@ namespace plyfs::tool {
 namespace {
 
 constexpr std::chrono::milliseconds kFarewell(20);
+constexpr int kDescriptors = 16384;  // about what the caches (ops/parts.h) and many layers hold
 
 bool SelinuxIsOn() {
   return ::access("/sys/fs/selinux/enforce", F_OK) == 0;
@@ -72,10 +73,11 @@ fuse::SessionOptions SessionOptionsOf(const ParsedOptions& options, bool debug) 
 
 void Serve(const ParsedOptions& options, const fuse::MountSpec& spec,
            const fuse::SessionOptions& session_options, Launch launch, int failure, bool may_cover) {
+  (void)sys::RaiseDescriptorLimit();  // fewer descriptors are slower, not wrong
+  sys::ReserveDescriptors(kDescriptors);
   SignalThread::Block();
   SignalThread& signals = *new SignalThread(failure);
   ::umask(0);
-  (void)sys::RaiseDescriptorLimit();  // fewer descriptors are slower, not wrong
   std::string line;
   Result<std::unique_ptr<UnionFs>> opened = UnionFs::Claim(options.stack, &line);
   if (!opened.ok()) launch.Failed(line.empty() ? std::strerror(opened.error()) : line);
