@@ -8,12 +8,14 @@
 
 #include "engine/union_fs/union_fs.h"
 #include "fuse/encode.h"
+#include "fuse/hand_overs.h"
 
 namespace plyfs::fuse {
 
 struct Connection {
   UnionFs* fs = nullptr;
   Encoder encoder{IdMaps{}, -1};
+  const HandOvers* hand_overs = nullptr;
   bool debug = false;  // one line a request into the log
 
   // As agreed in INIT.

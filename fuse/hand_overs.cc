@@ -1,6 +1,5 @@
 #include "fuse/hand_overs.h"
 
-#ifdef PLYFS_DEBUG
 #include <algorithm>
 #include <cinttypes>
 #include <cstdlib>
@@ -27,8 +26,8 @@ void HandOvers::Answered(std::span<const char> reply) {
   wire::OutHeader header{};
   std::memcpy(&header, reply.data(), std::min(reply.size(), sizeof header));
   if (header.unique == 0) return;  // a notification
-  answered_.fetch_add(1, std::memory_order_relaxed);
-  if (header.unique != last_read) by_another_.fetch_add(1, std::memory_order_relaxed);
+  answered_.Add();
+  if (header.unique != last_read) by_another_.Add();
 }
 
 void HandOvers::Report() const {
@@ -37,4 +36,3 @@ void HandOvers::Report() const {
 }
 
 }  // namespace plyfs::fuse
-#endif

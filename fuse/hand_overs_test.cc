@@ -10,7 +10,6 @@
 namespace plyfs::fuse {
 namespace {
 
-#ifdef PLYFS_DEBUG
 template <typename Header>
 std::span<const char> BytesOf(const Header& header) {
   return {reinterpret_cast<const char*>(&header), sizeof header};
@@ -32,7 +31,6 @@ TEST(HandOvers, CountsWhatAnotherThreadAnswers) {
   std::thread([&] { counter.Answered(BytesOf(reply)); }).join();
   EXPECT_EQ(counter.answered(), 2u);
 }
-#endif
 
 }  // namespace
 }  // namespace plyfs::fuse

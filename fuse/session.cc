@@ -36,13 +36,14 @@ class Session::Impl {
                     Encoder(IdMaps{IdMap(options.uid_map, options.squash_uid),
                                    IdMap(options.gid_map, options.squash_gid)},
                             options.timeout_s),
-                    options.debug},
+                    nullptr, options.debug},
         transport_(fd) {}
 
   Status Start() {
     PLY_TRY(const InitResult agreed, AnswerInit());
     connection_.minor = agreed.minor;
     connection_.flags = agreed.flags;
+    connection_.hand_overs = &transport_.hand_overs();
     const SignalsBlocked blocked;
     notifier_.Start(connection_.has(wire::kHasExpireOnly));
     connection_.fs->SetInvalidator(&notifier_);

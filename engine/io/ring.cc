@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/base/bug.h"
+#include "engine/io/calls_made.h"
 #include "engine/io/fault.h"
 
 namespace plyfs {
@@ -65,6 +66,7 @@ Status Ring::Submit(unsigned* not_taken) {
   int error = 0;
   for (int tries = 0; io_uring_sq_ready(&ring_) != 0; ++tries) {
     int injected = FaultAt(Op::kUringSubmit);
+    calls_made.Add();
     int taken = injected != 0 ? -injected : io_uring_submit(&ring_);
     if (taken > 0) continue;
     error = taken < 0 ? -taken : EAGAIN;

@@ -11,6 +11,7 @@
 
 #include "engine/base/lock_order.h"
 #include "engine/base/result.h"
+#include "engine/io/calls_made.h"
 #include "engine/io/fault.h"
 
 namespace plyfs::sys {
@@ -20,6 +21,7 @@ auto Call(Op op, F call) -> Result<decltype(call())> {
   lock_order::ExpectNone("a system call");
   if (int injected = FaultAt(op); injected != 0) return Errno(injected);
   for (;;) {
+    calls_made.Add();
     auto result = call();
     if (result >= 0) return result;
     if (errno != EINTR) return LastErrno();

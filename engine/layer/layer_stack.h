@@ -43,6 +43,8 @@ class LayerStack {
 
   // Whether every layer that is searched by name has an index that may be believed.
   bool indexed() const { return indexed_; }
+  // What the indices hold in memory.
+  size_t index_bytes() const { return index_memory_ ? index_memory_->bytes() : 0; }
 
   // The filesystems under the layers as InoMapper takes them, and which of them a device is; nothing for one
   // that no layer's root lies on (a subvolume inside a layer).

@@ -181,6 +181,10 @@ Whereabouts UnionFs::Describe(NodeId node, LayerId asked) {
   return plyfs::Describe(*parts_, node, asked);
 }
 
+std::vector<Stat> UnionFs::Stats() {
+  return plyfs::Stats(*parts_);
+}
+
 void UnionFs::Close() {
   // Requests may still be under way on other threads: nothing they use is taken down.
   if (parts_->coherence) parts_->coherence->Stop();

@@ -26,6 +26,7 @@
 #include "engine/format/attr.h"
 #include "engine/format/stack_config.h"
 #include "engine/ops/request.h"
+#include "engine/ops/stats.h"
 #include "engine/ops/whereabouts.h"
 
 namespace plyfs {
@@ -111,6 +112,9 @@ class UnionFs {
 
   // Where an object is and which layer is being asked, for the log (ops/whereabouts.h).  Never blocks.
   Whereabouts Describe(NodeId node, LayerId asked);
+
+  // What the mount holds and has done so far (ops/stats.h).
+  std::vector<Stat> Stats();
 
   // Everything acknowledged is on upper already; stops background work.  Writes nothing into upper or work.
   void Close();

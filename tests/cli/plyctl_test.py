@@ -107,6 +107,46 @@ class Plyctl(CliTest):
         self.assertIn("trusted.overlay", self.read("log"))
         self.assertEqual(self.read("m/f"), "lower")
 
+    def stats(self, **kwargs):
+        lines = self.plyctl("stats", "m", **kwargs).stdout.splitlines()
+        return {name: float(value) for name, value in (line.split() for line in lines)}
+
+    def test_stats(self):
+        self.mount(self.stack())
+        for i in range(10):
+            self.write(f"m/{i}", "")
+        os.listdir(self.path("m"))
+        before = self.stats()
+        self.assertEqual(before["layers"], 2)
+        self.assertEqual(before["indexed_names"], 11)
+        self.assertGreaterEqual(before["inodes_held_by_kernel"], 10)
+        self.assertGreaterEqual(before["watches"], 2)
+        self.assertGreaterEqual(before["anonymous_memory_bytes"], 1 << 16)
+        self.assertLessEqual(before["anonymous_memory_bytes"], before["allowed_memory_bytes"])
+        # What one more file costs: it is looked for, made and closed, and asked of by the stats themselves.
+        self.write("m/more", "")
+        after = self.stats()
+        self.assertEqual(after["requests_handed_over"], 0)
+        self.assertIn(after["requests"] - before["requests"], range(3, 12))
+        self.assertIn(after["system_calls"] - before["system_calls"], range(3, 40))
+        with open(self.path("m/more"), encoding="utf-8"):
+            self.assertEqual(self.stats()["open_files"], 1)
+
+    def test_stats_of_what_is_no_mount_or_for_others(self):
+        self.fails("stats", "m", naming="m: not on a plyfs mount")
+        self.fails("stats", "nowhere", naming="nowhere: No such file or directory")
+        self.fails("stats", naming="plyctl stats MOUNTPOINT")
+        os.chmod(self.dir, 0o755)
+        self.mount(self.stack(",allow_other"))
+        copy = self.path("plyctl")
+        with open(PLYCTL, "rb") as source, open(copy, "wb") as target:
+            target.write(source.read())
+        os.chmod(copy, 0o755)
+        done = subprocess.run([copy, "stats", self.path("m")], check=False, user=1000, group=1000, extra_groups=[],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("only root and who mounted it", done.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

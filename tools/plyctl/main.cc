@@ -1,15 +1,18 @@
-// plyctl: works on layers offline (`index`).  Reads the command line and calls the command.
+// plyctl: works on layers offline (`index`) and looks into live mounts (`stats`).  Reads the command line and
+// calls the command.
 #include <cstdio>
 #include <string>
 #include <vector>
 
 #include "engine/format/option_text.h"
 #include "tools/plyctl/index_command.h"
+#include "tools/plyctl/stats_command.h"
 
 namespace plyfs::tool {
 namespace {
 
 constexpr char kHelp[] = R"(Usage: plyctl index [--index-dir DIR] LAYER...
+       plyctl stats MOUNTPOINT
        plyctl --help | --version
 
 index   reads each layer (a directory that plyfs mounts as a lower one) and writes what it holds into one file in
@@ -19,6 +22,10 @@ index   reads each layer (a directory that plyfs mounts as a lower one) and writ
 
         --index-dir DIR   made if it is not there; without it $XDG_CACHE_HOME/plyfs, as root /var/cache/plyfs,
                           else ~/.cache/plyfs
+
+stats   prints what the mount has done so far and holds in memory, a figure a line: requests and those that changed
+        threads, system calls that it made, names, attributes, watches and descriptors that it keeps, its memory
+        and how much that may be.  For root and for who mounted it.
 
 Exit status: 0 done, 1 not, with one line on stderr.
 )";
@@ -36,6 +43,10 @@ int Main(const std::vector<std::string>& words) {
   if (command == "index") {
     auto index = ParseIndexCommand({words.begin() + 1, words.end()}, &line);
     if (index) return index->help ? Say(kHelp) : RunIndexCommand(*index);
+  }
+  if (command == "stats") {
+    auto stats = ParseStatsCommand({words.begin() + 1, words.end()}, &line);
+    if (stats) return stats->help ? Say(kHelp) : RunStatsCommand(*stats);
   }
   std::fprintf(stderr, "plyctl: %s\n", line.c_str());
   return 1;
