@@ -9,7 +9,7 @@ namespace plyfs {
 namespace {
 
 constexpr std::string_view kMagic = "PLYINDEX";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr uint32_t kTrustedSeen = 1;
 constexpr uint32_t kHasAcls = 2;
 constexpr uint32_t kAllHeaderFlags = 3;

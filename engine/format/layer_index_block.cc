@@ -70,6 +70,10 @@ bool IndexEntryView::ask_layer() const {
   return (flags() & kAskLayer) != 0;
 }
 
+bool IndexEntryView::holds_nothing() const {
+  return (flags() & kHoldsNothing) != 0;
+}
+
 std::string_view IndexEntryView::extras() const {
   return bytes_.substr(kEntryHead + name().size());
 }
@@ -125,6 +129,7 @@ IndexEntry IndexEntryView::ToEntry() const {
   entry.target = target();
   entry.others = others();
   entry.ask_layer = ask_layer();
+  entry.holds_nothing = holds_nothing();
   if (!has_records()) return entry;
   std::string_view rest = extras();
   if ((flags() & kHasDevice) != 0) rest.remove_prefix(8);
@@ -145,6 +150,7 @@ bool IndexEntryView::Valid() const {
   if (bytes_.size() != kEntryHead + name_size + LoadLittle<uint16_t>(bytes_, kExtrasSize)) return false;
   if (bytes_[kEntryZero] != 0 || (flags() & ~kAllFlags) != 0) return false;
   if (DirentTypeOf(mode()) == DT_UNKNOWN) return false;
+  if (holds_nothing() && !S_ISDIR(mode())) return false;
   for (size_t at : {kAtimeNs, kMtimeNs, kCtimeNs, kBtimeNs}) {
     if (LoadLittle<uint32_t>(bytes_, at) >= kNsPerSecond) return false;
   }

@@ -31,6 +31,8 @@ struct IndexEntry {
   std::vector<std::pair<std::string, std::string>> records;
   bool others = false;     // there are extended attributes besides
   bool ask_layer = false;  // not all that there is to know stands here
+  // A directory, in the one that holds it: it is known to have no entries, whiteouts among them.
+  bool holds_nothing = false;
 };
 
 // The records' names begin with one of these.
@@ -49,6 +51,7 @@ class IndexEntryView {
   bool has_records() const;
   bool others() const;
   bool ask_layer() const;
+  bool holds_nothing() const;
   // All of it, as IndexEntry.
   IndexEntry ToEntry() const;
 

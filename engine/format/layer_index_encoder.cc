@@ -52,7 +52,8 @@ std::string EncodeEntry(IndexEntry entry) {
   }
   const int flags = (entry.has_birth ? kHasBirth : 0) | (device ? kHasDevice : 0) |
                     (entry.target.empty() ? 0 : kHasTarget) | (entry.records.empty() ? 0 : kHasRecords) |
-                    (entry.others ? kHasOthers : 0) | (entry.ask_layer ? kAskLayer : 0);
+                    (entry.others ? kHasOthers : 0) | (entry.ask_layer ? kAskLayer : 0) |
+                    (entry.holds_nothing ? kHoldsNothing : 0);
   std::string bytes(kEntryHead, '\0');
   StoreLittle(&bytes, kIno, a.ino);
   StoreLittle(&bytes, kSize, a.size);

@@ -1,6 +1,6 @@
 // The two hashes of layer_index.h.
+#include <algorithm>
 #include <bit>
-#include <cstring>
 
 #include "engine/format/layer_index.h"
 #include "engine/format/little_endian.h"
@@ -41,7 +41,7 @@ struct SipState {
 // The last bytes, fewer than eight, as a word.
 uint64_t Tail(std::string_view bytes) {
   char padded[8] = {};
-  std::memcpy(padded, bytes.data(), bytes.size());
+  std::copy(bytes.begin(), bytes.end(), padded);
   return LoadLittle<uint64_t>(std::string_view(padded, sizeof padded), 0);
 }
 

@@ -56,7 +56,8 @@ enum EntryFlag : uint16_t {
   kHasRecords = 8,  // extra: each: name's size (8 bits), value's size (16 bits), name, value; to the end
   kHasOthers = 16,
   kAskLayer = 32,
-  kAllFlags = 63,
+  kHoldsNothing = 64,
+  kAllFlags = 127,
 };
 
 constexpr size_t kNameMax = 255;

@@ -117,6 +117,7 @@ TEST(LayerIndex, AllThatAnEntryHoldsComesBack) {
   IndexEntry dir = Entry("sub", S_IFDIR | 01777);
   dir.records = {{"trusted.overlay.opaque", "y"}, {"user.overlay.redirect", std::string("/a\0b", 4)}};
   dir.others = true;
+  dir.holds_nothing = true;
   IndexEntry strange = Entry("x", S_IFSOCK | 07777);
   strange.ask_layer = true;
   strange.has_birth = false;
@@ -145,6 +146,7 @@ TEST(LayerIndex, AllThatAnEntryHoldsComesBack) {
     EXPECT_EQ(r.records, e.records);
     EXPECT_EQ(r.others, e.others);
     EXPECT_EQ(r.ask_layer, e.ask_layer);
+    EXPECT_EQ(r.holds_nothing, e.holds_nothing);
   }
 }
 
@@ -277,7 +279,7 @@ TEST(LayerIndex, ForeignFilesAreNamedAsSuch) {
   std::string head = file.bytes.substr(0, kIndexHeaderSize);
   EXPECT_FALSE(ParseIndexHeader(std::string(kIndexHeaderSize, 'x'), kIndexHeaderSize, &why));
   EXPECT_STREQ(why, "not a layer index");
-  StoreLittle(&head, 8, uint32_t{2});
+  StoreLittle(&head, 8, uint32_t{1});
   EXPECT_FALSE(ParseIndexHeader(head, file.bytes.size(), &why));
   EXPECT_STREQ(why, "of another version of the format");
 }

@@ -176,9 +176,19 @@ class LayerWalk {
     PLY_TRY(struct statx st, sys::StatxFd(fd->get()));
     IndexEntry entry = EntryOf(fd->get(), st, name);
     entry.ask_layer |= ObjectIdOf(st).dev != layer_.device();
+    entry.holds_nothing = S_ISDIR(st.stx_mode) && !entry.ask_layer && HoldsNothing(fd->get());
     entries->push_back(std::move(entry));
     if (S_ISDIR(st.stx_mode) && IndexEncoder::Fits(child)) below->push_back(child);
     return OkStatus();
+  }
+
+  // False also where that cannot be said.
+  static bool HoldsNothing(int dir) {
+    Result<UniqueFd> fd = sys::OpenBeneath(dir, ".", O_RDONLY | O_DIRECTORY | O_NOATIME);
+    if (!fd.ok()) return false;
+    sys::DirReader reader(fd->get());
+    Result<const sys::DirReader::Entry*> first = reader.Next();
+    return first.ok() && *first == nullptr;
   }
 
   // Of the machine or the filesystem, not of one directory's permissions or of its having gone.

@@ -74,19 +74,29 @@ class LowerReader {
       : parts_(parts), reading_(reading), lowers_(dir.lowers()), held_(parts.held.Take(dir.id())) {
     // The lookup did not look at the lowest.
     known_plain_ = reading.as_seen && dir.seen_copies().no_xwhiteouts;
+    const LayerSetRef filled = dir.filled();
+    for (size_t i = 0, next = 0; i < lowers_.size(); ++i) {
+      if (filled) {
+        const std::vector<LayerId>& layers = filled->layers();
+        while (next < layers.size() && layers[next] < lowers_.layer(i)) ++next;
+        if (next == layers.size()) break;
+        if (layers[next] != lowers_.layer(i)) continue;
+      }
+      to_read_.push_back(i);
+    }
   }
 
   Result<std::shared_ptr<const LowerIndex>> Read(bool* xwhiteouts) {
-    for (size_t first = 0; first < lowers_.size(); first += kWave) {
-      const size_t count = std::min(kWave, lowers_.size() - first);
+    for (size_t first = 0; first < to_read_.size(); first += kWave) {
+      const size_t count = std::min(kWave, to_read_.size() - first);
       std::vector<Copy> copies(count);
-      parts_.side_by_side.ForEach(count, WaitsFor(first), [&](size_t i) {
-        copies[i].status = Open(first + i, &copies[i]);
+      parts_.side_by_side.ForEach(count, WaitsFor(to_read_[first]), [&](size_t i) {
+        copies[i].status = Open(to_read_[first + i], &copies[i]);
         if (copies[i].status.ok() && count > 1) copies[i].status = ReadAhead(&copies[i]);
       });
       for (size_t i = 0; i < count; ++i) {
         const Copy copy = std::move(copies[i]);
-        PLY_CHECK(Add(first + i, copy));
+        PLY_CHECK(Add(to_read_[first + i], copy));
         *xwhiteouts |= copy.look == XattrWhiteouts::kEverywhere;
       }
     }
@@ -159,8 +169,10 @@ class LowerReader {
     const bool xwhiteouts = HasXwhiteouts(dir.itself(), names);
     const bool trusted = layer.trusted_index() != nullptr;
     return layer.index()->Visit(dir, [&](const IndexEntryView& entry) {
-      const bool plain = trusted && !entry.has_records() && !entry.ask_layer();
-      return AddEntry(layer, ScannedOf(entry, names, xwhiteouts), plain);
+      LowerIndexBuilder::Known known;
+      known.plain = trusted && !entry.has_records() && !entry.ask_layer();
+      known.empty = known.plain && entry.holds_nothing();
+      return AddEntry(layer, ScannedOf(entry, names, xwhiteouts), known);
     });
   }
 
@@ -169,11 +181,11 @@ class LowerReader {
     return parts_.records.read_whiteout_names() && IsWhiteoutName(name) ? HiddenBy(name) : name;
   }
 
-  Status AddEntry(const Layer& layer, const ScannedEntry& e, bool plain = false) {
+  Status AddEntry(const Layer& layer, const ScannedEntry& e, LowerIndexBuilder::Known known = {}) {
     if (e.whiteout) {
       if (!e.hides.empty()) builder_.AddWhiteout(layer.id(), e.hides);
     } else {
-      builder_.Add(layer.id(), e.name, e.type, MapIno(parts_, ObjectId{layer.device(), e.ino, 0}), plain);
+      builder_.Add(layer.id(), e.name, e.type, MapIno(parts_, ObjectId{layer.device(), e.ino, 0}), known);
     }
     return builder_.size() <= reading_.most_names ? OkStatus() : Status(Errno(kTooMany));
   }
@@ -183,6 +195,7 @@ class LowerReader {
   const DirLowers lowers_;
   HeldCopies::Lease held_;
   bool known_plain_ = false;
+  std::vector<size_t> to_read_;  // of the lower members
   LowerIndexBuilder builder_;
 };
 

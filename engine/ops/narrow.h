@@ -14,6 +14,8 @@ struct Listed {
   std::shared_ptr<MergedDir> listing;
   MergedDir::Held held;
 
+  // Of a plain directory, the layers whose copies hold anything; null: not known.
+  LayerSetRef filled() const { return held.entry ? listing->index()->filled(*held.entry) : nullptr; }
   // A fact: no layer has it.
   bool absent() const { return listing && !held.anyone(); }
 };

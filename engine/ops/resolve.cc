@@ -215,6 +215,15 @@ void ForgetUntold(Parts& parts, const InodeRef& inode) {
   }
 }
 
+// Its copies are those that the parent's listing speaks of.  (It does only of layers that are promised not to
+// change.)
+void KnowFilled(const Listed& listed, const Probed& found, Inode& inode) {
+  LayerSetRef filled = listed.filled();
+  if (!filled || found.redirected) return;
+  const LayerSet* all = listed.listing->index()->set(*listed.held.entry);
+  if (all && all->size() == found.members.size()) inode.SetFilled(std::move(filled));
+}
+
 struct Loaded {
   InodeRef inode;
   bool kept = false;
@@ -252,6 +261,7 @@ Result<std::optional<Loaded>> LoadOnce(Parts& parts, const InodeRef& dir, Name n
   FixOrigin(parts, dir, name, *probed);
   InodeRef inode = Admit(parts, dir, name, *probed);
   if (parts.coherence && ticket.before != inode->id()) ForgetUntold(parts, inode);
+  if (inode->is_dir()) KnowFilled(listed, *probed, *inode);
   if (inode->is_dir() && trust.keeps()) {
     inode->SetSeenCopies({probed->copies.settled_value(), trust.word, !probed->xwhiteouts});
   }

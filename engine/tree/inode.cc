@@ -255,10 +255,22 @@ bool Inode::merged() const {
   return !dir_->lowers.empty();
 }
 
+LayerSetRef Inode::filled() const {
+  TinyLock lock(mu_);
+  return dir_->filled;
+}
+
+void Inode::SetFilled(LayerSetRef layers) {
+  TinyLock lock(mu_);
+  std::swap(dir_->filled, layers);
+}
+
 void Inode::SetLowers(DirLowers lowers) {
+  LayerSetRef filled;
   {
     TinyLock lock(mu_);
     std::swap(dir_->lowers, lowers);
+    std::swap(dir_->filled, filled);
   }
   ResetWatch();
 }

@@ -137,6 +137,10 @@ class Inode {
   DirLowers lowers() const;
   bool merged() const;  // has a lower member
   void SetLowers(DirLowers lowers);
+  // Those of the lower members' layers whose copies hold anything, where that is known for as long as the
+  // members are these.  Null: any may.
+  LayerSetRef filled() const;
+  void SetFilled(LayerSetRef layers);
   // The listing, or null when it was not loaded or was dropped.
   std::shared_ptr<MergedDir> listing() const;
   // Publishes `made` unless the listing's version moved on since `version` (a change was published while the
@@ -267,6 +271,7 @@ class Inode {
   friend class InodeRef;
   struct DirPart {
     DirLowers lowers;
+    LayerSetRef filled;
     std::shared_ptr<MergedDir> listing;
     uint64_t version = 0;
     Cookie next_cookie = 0;

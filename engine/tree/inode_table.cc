@@ -115,6 +115,7 @@ void InodeTable::Rekey(Inode& inode, const ObjectId& object) {
 }
 
 void InodeTable::NameDirectory(Inode& dir, InodeRef parent, std::string_view name) {
+  if (parent.get() == &dir) return;  // a filesystem that says so lies
   // References, which are dropped after the lock.
   std::vector<InodeRef> above{parent};
   std::vector<InodeName> before;

@@ -93,6 +93,7 @@ TEST(InodeTable, NoDirectoryIsBeneathItself) {
   EXPECT_FALSE(q->Parent());
   EXPECT_EQ(w.dentries.Find(p->id(), Name::Trusted("q")).node, 0u);
   w.table.NameDirectory(*q, root, "q");
+  w.table.NameDirectory(*q, q, "itself");
   EXPECT_EQ(q->Parent(), root);
   EXPECT_EQ(p->Parent(), r);
 }

@@ -35,19 +35,19 @@ LowerIndexBuilder::LowerIndexBuilder() : index_(std::make_unique<LowerIndex>()) 
   links_.emplace_back();  // 0 ends a chain
 }
 
-bool LowerIndexBuilder::Add(LayerId layer, std::string_view name, uint8_t type, uint64_t ino, bool plain) {
-  return Put(layer, name, type, ino, plain);
+bool LowerIndexBuilder::Add(LayerId layer, std::string_view name, uint8_t type, uint64_t ino, Known known) {
+  return Put(layer, name, type, ino, known);
 }
 
 void LowerIndexBuilder::AddWhiteout(LayerId layer, std::string_view name) {
-  Put(layer, name, kHidden, 0, false);
+  Put(layer, name, kHidden, 0, Known());
 }
 
-bool LowerIndexBuilder::Put(LayerId layer, std::string_view name, uint8_t type, uint64_t ino, bool plain) {
+bool LowerIndexBuilder::Put(LayerId layer, std::string_view name, uint8_t type, uint64_t ino, Known known) {
   uint64_t hash = Name::Trusted(name).hash();
   size_t at = Probe(index_->table_, hash, [&](uint32_t i) { return index_->name(i) == name; });
   if (index_->table_[at] != 0) {
-    SeenAgain(index_->table_[at] - 1, layer, type, plain);
+    SeenAgain(index_->table_[at] - 1, layer, type, known);
     return false;
   }
   LowerIndex::Entry entry;
@@ -56,10 +56,10 @@ bool LowerIndexBuilder::Put(LayerId layer, std::string_view name, uint8_t type, 
   entry.layer = layer;
   entry.name_size = static_cast<uint8_t>(name.size());
   entry.type = type;
-  entry.plain = plain && type == DT_DIR;
+  entry.plain = known.plain && type == DT_DIR;
   index_->names_.append(name);
   index_->entries_.push_back(entry);
-  chains_.emplace_back();
+  chains_.emplace_back().top_empty = known.empty;
   index_->table_[at] = static_cast<uint32_t>(index_->entries_.size());
   if (index_->entries_.size() * 4 > index_->table_.size() * 3) Grow();
   return true;
@@ -74,16 +74,16 @@ void LowerIndexBuilder::Grow() {
   index_->table_ = std::move(bigger);
 }
 
-void LowerIndexBuilder::SeenAgain(uint32_t i, LayerId layer, uint8_t type, bool plain) {
+void LowerIndexBuilder::SeenAgain(uint32_t i, LayerId layer, uint8_t type, Known known) {
   if (index_->entries_[i].type != DT_DIR) return;
   Chain& chain = chains_[i];
   if (chain.closed || type != DT_DIR) {
     chain.closed = true;
     return;
   }
-  index_->entries_[i].plain &= plain;
+  index_->entries_[i].plain &= known.plain;
   auto link = static_cast<uint32_t>(links_.size());
-  links_.push_back(Link{layer, 0});
+  links_.push_back(Link{layer, 0, known.empty});
   if (chain.first == 0) {
     chain.first = link;
   } else {
@@ -92,29 +92,40 @@ void LowerIndexBuilder::SeenAgain(uint32_t i, LayerId layer, uint8_t type, bool 
   chain.last = link;
 }
 
-LayerSetRef LowerIndexBuilder::SetOf(uint32_t i, LayerSetTable& sets) const {
-  std::vector<LayerId> layers{index_->entries_[i].layer};
-  for (uint32_t link = chains_[i].first; link != 0; link = links_[link].next) {
-    layers.push_back(links_[link].layer);
+std::vector<LayerId> LowerIndexBuilder::HoldersOf(uint32_t i, bool filled) const {
+  std::vector<LayerId> layers;
+  const Chain& chain = chains_[i];
+  if (!filled || !chain.top_empty) layers.push_back(index_->entries_[i].layer);
+  for (uint32_t link = chain.first; link != 0; link = links_[link].next) {
+    if (!filled || !links_[link].empty) layers.push_back(links_[link].layer);
   }
-  return sets.Intern(std::move(layers));
+  return layers;
 }
 
 std::shared_ptr<const LowerIndex> LowerIndexBuilder::Build(LayerSetTable& sets) {
   auto built = std::make_shared<LowerIndex>();
   LowerIndexBuilder clean;
   absl::flat_hash_map<LayerSetRef, uint16_t> known;
+  auto number = [&](std::vector<LayerId> layers) -> uint16_t {
+    if (known.size() + 1 >= LowerIndex::kUncounted) return LowerIndex::kUncounted;
+    auto [it, added] =
+        known.try_emplace(sets.Intern(std::move(layers)), static_cast<uint16_t>(known.size() + 1));
+    if (added) clean.index_->sets_.push_back(it->first);
+    return it->second;
+  };
   for (uint32_t i = 0; i < index_->entries_.size(); ++i) {
     const LowerIndex::Entry& e = index_->entries_[i];
     if (e.type == kHidden) continue;
-    clean.Put(e.layer, index_->name(i), e.type, e.ino, e.plain);
+    clean.Put(e.layer, index_->name(i), e.type, e.ino, Known{e.plain});
     if (chains_[i].first == 0) continue;
+    std::vector<LayerId> all = HoldersOf(i, false), filled = HoldersOf(i, true);
     LowerIndex::Entry& entry = clean.index_->entries_.back();
-    entry.set = LowerIndex::kUncounted;
-    if (known.size() + 1 >= LowerIndex::kUncounted) continue;
-    auto [it, added] = known.try_emplace(SetOf(i, sets), static_cast<uint16_t>(known.size() + 1));
-    if (added) clean.index_->sets_.push_back(it->first);
-    entry.set = it->second;
+    // Few of them, or it is not worth a set of its own.
+    const bool few = e.plain && filled.size() * 2 <= all.size();
+    entry.set = number(std::move(all));
+    if (!few || entry.set == LowerIndex::kUncounted) continue;
+    entry.filled = number(std::move(filled));
+    if (entry.filled == LowerIndex::kUncounted) entry.filled = 0;
   }
   *built = std::move(*clean.index_);
   built->entries_.shrink_to_fit();

@@ -28,6 +28,8 @@ class LowerIndex {
     uint32_t name_at = 0;
     LayerId layer = 0;  // the topmost that holds the name
     uint16_t set = 0;   // kAlone, kUncounted, or a directory's place in the table of sets, counted from 1
+    // Plain ones: likewise, of those layers of the set whose copies hold anything; 0: not known.
+    uint16_t filled = 0;
     uint8_t name_size = 0;
     uint8_t type = 0;  // DT_*
     // A directory, in all layers of the set, and none of these has a record (opaque, redirect).
@@ -48,6 +50,10 @@ class LowerIndex {
   const LayerSet* set(const Entry& entry) const {
     return entry.set == kAlone || entry.set == kUncounted ? nullptr : sets_[entry.set - 1].get();
   }
+  // The layers whose copies of the directory hold anything.  Null: any of the set.
+  LayerSetRef filled(const Entry& entry) const {
+    return entry.filled == 0 ? nullptr : sets_[entry.filled - 1];
+  }
   size_t bytes() const;
 
  private:
@@ -63,8 +69,15 @@ class LowerIndexBuilder {
   LowerIndexBuilder();
 
   // The layers' entries, topmost layer first.  A name seen before in a higher layer stays as it was; false.
-  // `plain`: it is known to have no records.
-  bool Add(LayerId layer, std::string_view name, uint8_t type, uint64_t ino, bool plain = false);
+  // Of a directory, what is known of this copy.
+  struct Known {
+    bool plain = false;  // it has no records
+    bool empty = false;  // it holds nothing, not even whiteouts
+  };
+  bool Add(LayerId layer, std::string_view name, uint8_t type, uint64_t ino) {
+    return Add(layer, name, type, ino, Known());
+  }
+  bool Add(LayerId layer, std::string_view name, uint8_t type, uint64_t ino, Known known);
   // A whiteout hides the name in the layers below.
   void AddWhiteout(LayerId layer, std::string_view name);
   // Names seen, hidden ones among them.
@@ -78,14 +91,17 @@ class LowerIndexBuilder {
   struct Link {
     LayerId layer = 0;
     uint32_t next = 0;
+    bool empty = false;
   };
   struct Chain {
     uint32_t first = 0, last = 0;  // into links_
     bool closed = false;           // something else than a directory ended the merge
+    bool top_empty = false;
   };
-  bool Put(LayerId layer, std::string_view name, uint8_t type, uint64_t ino, bool plain);
-  void SeenAgain(uint32_t i, LayerId layer, uint8_t type, bool plain);
-  LayerSetRef SetOf(uint32_t i, LayerSetTable& sets) const;
+  bool Put(LayerId layer, std::string_view name, uint8_t type, uint64_t ino, Known known);
+  void SeenAgain(uint32_t i, LayerId layer, uint8_t type, Known known);
+  // The layers that hold the directory, all of them or those whose copies hold something.
+  std::vector<LayerId> HoldersOf(uint32_t i, bool filled) const;
   void Grow();
 
   std::unique_ptr<LowerIndex> index_;

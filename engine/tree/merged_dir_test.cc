@@ -64,6 +64,27 @@ TEST(LowerIndex, TellsWhichLayersADirectoryMayBeMergedFrom) {
   EXPECT_FALSE(set("f"));
 }
 
+TEST(LowerIndex, TellsWhichCopiesHoldAnything) {
+  const LowerIndexBuilder::Known plain{true, false}, empty{true, true};
+  LowerIndexBuilder builder;
+  for (LayerId layer = 0; layer < 6; ++layer) {
+    builder.Add(layer, "thin", DT_DIR, 1, layer == 3 ? plain : empty);
+    builder.Add(layer, "none", DT_DIR, 2, empty);
+    builder.Add(layer, "full", DT_DIR, 3, layer == 3 ? empty : plain);
+    builder.Add(layer, "records", DT_DIR, 4, layer == 3 ? LowerIndexBuilder::Known() : empty);
+  }
+  auto index = builder.Build(Sets());
+  auto filled = [&](const char* name) {
+    return index->filled(index->entry(*index->Find(Name::Trusted(name))));
+  };
+  ASSERT_TRUE(filled("thin"));
+  EXPECT_EQ(filled("thin")->layers(), std::vector<LayerId>{3});
+  ASSERT_TRUE(filled("none"));
+  EXPECT_TRUE(filled("none")->empty());
+  EXPECT_FALSE(filled("full"));  // nearly all: not worth a set
+  EXPECT_FALSE(filled("records"));
+}
+
 TEST(LowerIndex, AWhiteoutEndsADirectory) {
   LowerIndexBuilder builder;
   builder.Add(0, "d", DT_DIR, 1);

@@ -9,7 +9,10 @@
 #include "engine/base/log.h"
 #include "engine/layer/index_file.h"
 #include "engine/layer/index_writer.h"
+#include "engine/ops/load_listing.h"
+#include "engine/ops/ops.h"
 #include "engine/testing/union_fixture.h"
+#include "engine/union_fs/open_parts.h"
 
 namespace plyfs {
 namespace {
@@ -126,6 +129,46 @@ TEST_F(LayerIndicesTest, TheTreeIsTheSame) {
     Unmount();
   }
   EXPECT_EQ(g_lines, 0);
+}
+
+// Copies that hold nothing are not looked into; a whiteout is something, and so is what a redirect leads to.
+TEST_F(LayerIndicesTest, CopiesThatHoldNothing) {
+  for (int i = 0; i < kLayers; ++i) {
+    for (const char* dir : {"/thin", "/none", "/moved"}) Dir(LayerPath(i) + dir);
+    if (i >= 10) Put(LayerPath(i) + "/full/f" + std::to_string(i));
+  }
+  Put(LayerPath(3) + "/thin/f");
+  Whiteout(LayerPath(5) + "/thin/gone");
+  Put(LayerPath(7) + "/thin/gone");
+  Dir("u/moved");
+  SetRecord("u/moved", "redirect", "/full");
+  MountMany(false);
+  const TreeText without = View();
+  EXPECT_TRUE(without.count("moved/f12"));
+  EXPECT_TRUE(without.count("thin/f"));
+  EXPECT_FALSE(without.count("thin/gone"));
+  Unmount();
+  Index();
+  MountMany(true);
+  EXPECT_EQ(View(), without);
+  Unmount();
+  StackConfig config;
+  for (int i = 0; i < kLayers; ++i) config.lowerdirs.push_back(At(LayerPath(i)));
+  config.lower = LowerMode::kFrozen;
+  config.index_dir = Folder();
+  std::string line;
+  auto opened = OpenParts(config, &line);
+  ASSERT_TRUE(opened.ok()) << line;
+  Parts& parts = **opened;
+  ASSERT_TRUE(LoadListing(parts, parts.tree.inodes.Find(kRootNode)).ok());
+  auto filled = [&](const char* name) {
+    LayerSetRef layers =
+        parts.tree.inodes.Find(ops::Lookup(parts, kRootNode, Name::Trusted(name))->node)->filled();
+    return layers ? layers->layers() : std::vector<LayerId>{-1};
+  };
+  EXPECT_EQ(filled("thin"), (std::vector<LayerId>{3, 5, 7}));
+  EXPECT_EQ(filled("none"), std::vector<LayerId>());
+  EXPECT_EQ(filled("full"), std::vector<LayerId>{-1});
 }
 
 TEST_F(LayerIndicesTest, HardlyAnyMemoryChangesNothing) {
