@@ -16,7 +16,7 @@ LogSink g_sink = ToStderr;
 }  // namespace
 
 void SetLogSink(LogSink sink) {
-  g_sink = sink;
+  g_sink = sink ? sink : ToStderr;
 }
 
 void Log(std::string_view line) {

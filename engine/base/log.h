@@ -14,7 +14,7 @@ namespace plyfs {
 
 using LogSink = void (*)(std::string_view line);
 
-// Not thread-safe: before the first thread starts.
+// Null: to standard error, as at the start.  Not thread-safe: before the first thread starts.
 void SetLogSink(LogSink sink);
 
 void Log(std::string_view line);
