@@ -13,6 +13,7 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
 #include <thread>
@@ -97,11 +98,11 @@ std::vector<Act> Acts(Dice& dice, const std::vector<std::string>& layers, int co
   return acts;
 }
 
-// A client that keeps names, absences, attributes and data until it is told otherwise.
+// A client that keeps names, absences, attributes and data until it is told otherwise.  Outlives the parts,
+// whose watcher tells it until they are gone.
 class Client : public Invalidator {
  public:
   explicit Client(Parts& parts) : parts_(parts) { parts_.invalidator = this; }
-  ~Client() override { parts_.coherence.reset(); }  // its thread tells us
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
@@ -342,9 +343,9 @@ class CoherenceRandomTest : public ::testing::TestWithParam<Case> {
     config.lowerdirs = lowers_;
     config.lowerdirs.insert(config.lowerdirs.begin(), layers_.back());
     config.lower = LowerMode::kFrozen;
+    std::optional<Client> client;
     std::unique_ptr<Parts> parts = Open(config);
-    Client client(*parts);
-    return Live(client);
+    return Live(client.emplace(*parts));
   }
 
   std::string root_;
@@ -358,11 +359,12 @@ TEST_P(CoherenceRandomTest, TheClientSeesWhatAFreshMountShows) {
   config.lowerdirs = lowers_;
   config.upperdir = layers_.back();
   config.workdir = root_ + "/w";
+  std::optional<Dawdle> dawdle;
+  std::optional<Client> told;
   std::unique_ptr<Parts> parts = Open(config);
   ASSERT_NE(parts, nullptr);
-  std::optional<Dawdle> dawdle;
   if (GetParam().dawdles) dawdle.emplace(GetParam().seed);
-  Client client(*parts);
+  Client& client = told.emplace(*parts);
   for (int round = 0; round < 5; ++round) {
     (void)Live(client);
     std::vector<Act> acts = Acts(dice, layers_, 1 + static_cast<int>(dice() % 40));
