@@ -186,8 +186,24 @@ void IndexFile::GiveUp(const char* why) {
 }
 
 std::optional<IndexFile::Directory> IndexFile::Find(std::string_view path) {
-  if (given_up_.load(std::memory_order_relaxed)) return std::nullopt;
   path = FromRoot(path);
+  if (std::optional<Part> part = FindPart(path)) {
+    Directory found(part->block, part->part.entry(0));
+    found.part_ = std::move(part);
+    return found;
+  }
+  if (path.empty()) return std::nullopt;
+  // One that holds nothing is told of where it stands.
+  const size_t slash = path.rfind('/');
+  std::optional<Part> above = FindPart(slash == path.npos ? std::string_view() : path.substr(0, slash));
+  if (!above) return std::nullopt;
+  std::optional<Answer> answer = AskPart(*std::move(above), path.substr(slash == path.npos ? 0 : slash + 1));
+  if (!answer || !answer->held || !answer->held->entry.holds_nothing()) return std::nullopt;
+  return Directory(std::move(answer->held->block), answer->held->entry);
+}
+
+std::optional<IndexFile::Part> IndexFile::FindPart(std::string_view path) {
+  if (given_up_.load(std::memory_order_relaxed)) return std::nullopt;
   const uint64_t hash = IndexPathHash(header_.hash_key, path);
   uint32_t number = 0;
   if (!page_hashes_.empty()) {
@@ -204,7 +220,7 @@ std::optional<IndexFile::Directory> IndexFile::Find(std::string_view path) {
     for (; i < page->value.size(); ++i) {
       const IndexSlot slot = page->value.slot(i);
       if (slot.path_hash != hash) return std::nullopt;
-      if (std::optional<Directory> found = Follow(slot, path)) return found;
+      if (std::optional<Part> found = Follow(slot, path)) return found;
       if (given_up_.load(std::memory_order_relaxed)) return std::nullopt;
     }
   }
@@ -212,60 +228,65 @@ std::optional<IndexFile::Directory> IndexFile::Find(std::string_view path) {
 }
 
 // Nothing: another path of the same hash, or given up.
-std::optional<IndexFile::Directory> IndexFile::Follow(const IndexSlot& slot, std::string_view path) {
+std::optional<IndexFile::Part> IndexFile::Follow(const IndexSlot& slot, std::string_view path) {
   if (slot.block >= header_.blocks) return GiveUp("damaged"), std::nullopt;
   std::shared_ptr<const Block> block = LoadBlock(slot.block);
   if (!block) return std::nullopt;
   std::optional<IndexPart> part = block->value.part(slot.part);
   if (!part || !part->first()) return GiveUp("damaged"), std::nullopt;
   if (part->path() != path) return std::nullopt;
-  return Directory(std::move(block), *part, slot.block);
+  return Part{std::move(block), *part, slot.block};
 }
 
-std::optional<IndexFile::Directory> IndexFile::PartOf(const Directory& dir, uint32_t number) {
-  if (number == 0) return dir;
-  const uint64_t at = uint64_t{dir.number_} + number;
+std::optional<IndexFile::Part> IndexFile::PartOf(const Part& first, uint32_t number) {
+  if (number == 0) return first;
+  const uint64_t at = uint64_t{first.number} + number;
   if (at >= header_.blocks) return GiveUp("damaged"), std::nullopt;
   std::shared_ptr<const Block> block = LoadBlock(static_cast<uint32_t>(at));
   if (!block) return std::nullopt;
   std::optional<IndexPart> part = block->value.part(0);
-  if (!part || part->first() || part->number() != number || part->path() != dir.part_.path()) {
+  if (!part || part->first() || part->number() != number || part->path() != first.part.path()) {
     return GiveUp("damaged"), std::nullopt;
   }
-  return Directory(std::move(block), *part, static_cast<uint32_t>(at));
+  return Part{std::move(block), *part, static_cast<uint32_t>(at)};
 }
 
 IndexFile::Answer IndexFile::Ask(std::string_view path, std::string_view name) {
   if (name.empty()) return Answer();  // would be the directory itself
   std::optional<Directory> dir = Find(path);
   if (!dir) return Answer();
-  uint32_t low = 0, high = dir->part_.number();
-  std::optional<Directory> in = dir;
+  if (!dir->part_) return Answer{true, std::nullopt};
+  std::optional<Answer> answer = AskPart(*std::move(dir->part_), name);
+  return answer && !(answer->held && answer->held->entry.ask_layer()) ? *std::move(answer) : Answer();
+}
+
+std::optional<IndexFile::Answer> IndexFile::AskPart(Part first, std::string_view name) {
+  uint32_t low = 0, high = first.part.number();
+  Part in = first;
   while (high - low > 1) {
     const uint32_t middle = low + (high - low) / 2;
-    std::optional<Directory> part = PartOf(*dir, middle);
-    if (!part) return Answer();
-    if (part->part_.entry(0).name() <= name) {
+    std::optional<Part> part = PartOf(first, middle);
+    if (!part) return std::nullopt;
+    if (part->part.entry(0).name() <= name) {
       low = middle;
-      in = std::move(part);
+      in = *std::move(part);
     } else {
       high = middle;
     }
   }
-  std::optional<IndexEntryView> entry = in->part_.Find(name);
+  std::optional<IndexEntryView> entry = in.part.Find(name);
   if (!entry) return Answer{true, std::nullopt};
-  if (entry->ask_layer()) return Answer();
-  return Answer{true, Held{std::move(in->block_), *entry}};
+  return Answer{true, Held{std::move(in.block), *entry}};
 }
 
 Status IndexFile::Visit(const Directory& dir, const std::function<Status(const IndexEntryView&)>& visit) {
-  const uint32_t parts = dir.part_.number();
-  std::optional<Directory> before;
+  const uint32_t parts = dir.part_ ? dir.part_->part.number() : 0;
+  std::optional<Part> before;
   for (uint32_t number = 0; number < parts; ++number) {
-    std::optional<Directory> part = PartOf(dir, number);
+    std::optional<Part> part = PartOf(*dir.part_, number);
     if (!part) return Errno(kGivenUp);
-    const IndexPart& now = part->part_;
-    if (before && now.entry(0).name() <= before->part_.entry(before->part_.size() - 1).name()) {
+    const IndexPart& now = part->part;
+    if (before && now.entry(0).name() <= before->part.entry(before->part.size() - 1).name()) {
       GiveUp("damaged");
       return Errno(kGivenUp);
     }

@@ -48,6 +48,15 @@ class IndexFile final : private IndexShelf {
   using Block = IndexPiece<IndexBlock>;
   using Page = IndexPiece<IndexPage>;
 
+ private:
+  // A part of a directory that stands in the table, and the number of its block.
+  struct Part {
+    std::shared_ptr<const Block> block;
+    IndexPart part;
+    uint32_t number;
+  };
+
+ public:
   // An entry; valid while this lives.
   struct Held {
     std::shared_ptr<const Block> block;
@@ -56,16 +65,16 @@ class IndexFile final : private IndexShelf {
   // A directory as the file has it; keeps what it needs in memory.
   class Directory {
    public:
-    IndexEntryView itself() const { return part_.entry(0); }
-    Held held() const { return Held{block_, itself()}; }
+    IndexEntryView itself() const { return itself_; }
+    Held held() const { return Held{block_, itself_}; }
 
    private:
     friend class IndexFile;
-    Directory(std::shared_ptr<const Block> block, IndexPart part, uint32_t number)
-        : block_(std::move(block)), part_(part), number_(number) {}
+    Directory(std::shared_ptr<const Block> block, IndexEntryView itself)
+        : block_(std::move(block)), itself_(itself) {}
     std::shared_ptr<const Block> block_;
-    IndexPart part_;
-    uint32_t number_;  // of the block
+    IndexEntryView itself_;
+    std::optional<Part> part_;  // the first; nothing: it holds nothing
   };
   // Nothing: the file does not know the directory.  `path` as LowerPath::ToString.
   std::optional<Directory> Find(std::string_view path);
@@ -93,9 +102,13 @@ class IndexFile final : private IndexShelf {
   // Null: given up.
   std::shared_ptr<const Page> LoadPage(uint32_t number);
   std::shared_ptr<const Block> LoadBlock(uint32_t number);
-  std::optional<Directory> Follow(const IndexSlot& slot, std::string_view path);
-  // Part `number` of the directory, counted from 0.
-  std::optional<Directory> PartOf(const Directory& dir, uint32_t number);
+  // The first part of a directory that the table has.
+  std::optional<Part> FindPart(std::string_view path);
+  std::optional<Part> Follow(const IndexSlot& slot, std::string_view path);
+  // Part `number` of the same directory, counted from 0.
+  std::optional<Part> PartOf(const Part& first, uint32_t number);
+  // Nothing: given up.  (known with no entry: the name is not there.)
+  std::optional<Answer> AskPart(Part first, std::string_view name);
   void GiveUp(const char* why);
   bool DropUnused(uint32_t place) override;
 

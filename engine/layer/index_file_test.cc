@@ -131,6 +131,31 @@ TEST_P(IndexFileTest, HoldsWhatTheLayerHolds) {
   EXPECT_FALSE(file->Find("d/g"));
 }
 
+// They have no place of their own in the file.
+TEST_P(IndexFileTest, DirectoriesThatHoldNothing) {
+  Put("d/f", "f");
+  fs::create_directories(At("d/empty"));
+  fs::create_directories(At("empty"));
+  Write();
+  EXPECT_EQ(written_.directories, 4u);
+  auto file = Open();
+  ASSERT_TRUE(file) << why_;
+  for (const char* path : {"d/empty", "empty"}) {
+    EXPECT_EQ(Names(*file, path), std::set<std::string>()) << path;
+    auto dir = file->Find(path);
+    ASSERT_TRUE(dir) << path;
+    const struct statx now = *sys::Statx(AT_FDCWD, At(path).c_str());
+    EXPECT_EQ(ObjectIdOf(now), ObjectIdOf(StatOf(dir->itself(), layer_->device()))) << path;
+    EXPECT_EQ(AttrOf(now).mtime, dir->itself().attr().mtime) << path;
+    auto answer = file->Ask(path, "f");
+    EXPECT_TRUE(answer.known && !answer.held) << path;
+  }
+  for (const char* path : {"d/f", "d/f/g", "none", "d/none", "none/none"}) {
+    EXPECT_FALSE(file->Find(path)) << path;
+    EXPECT_FALSE(file->Ask(path, "f").known) << path;
+  }
+}
+
 TEST_P(IndexFileTest, RecordsAndWhetherThereIsMore) {
   if (::geteuid() != 0) GTEST_SKIP() << "trusted.* needs privilege";
   Put("opaque/f");

@@ -156,7 +156,7 @@ class LayerWalk {
     }
     std::sort(names.begin(), names.end());
     std::vector<std::string> below;
-    for (const std::string& name : names) PLY_CHECK(Child(fd->get(), path, name, &entries, &below));
+    for (const std::string& name : names) PLY_CHECK(Child(fd->get(), path, name, &entries, &below, progress));
     progress->directories += 1;
     progress->entries += entries.size() - 1;
     PLY_CHECK(encoder_.AddDirectory(path, std::move(entries)));
@@ -166,7 +166,7 @@ class LayerWalk {
   }
 
   Status Child(int dir, const std::string& path, const std::string& name, std::vector<IndexEntry>* entries,
-               std::vector<std::string>* below) {
+               std::vector<std::string>* below, IndexProgress* progress) {
     const std::string child = path.empty() ? name : path + "/" + name;
     Result<UniqueFd> fd = sys::OpenBeneath(dir, name.c_str(), O_PATH);
     // Something is mounted on it: what lies beneath is the layer's.
@@ -177,8 +177,11 @@ class LayerWalk {
     IndexEntry entry = EntryOf(fd->get(), st, name);
     entry.ask_layer |= ObjectIdOf(st).dev != layer_.device();
     entry.holds_nothing = S_ISDIR(st.stx_mode) && !entry.ask_layer && HoldsNothing(fd->get());
+    // What holds nothing has no place of its own: all there is to say of it stands here.
+    const bool descend = S_ISDIR(st.stx_mode) && !entry.holds_nothing && IndexEncoder::Fits(child);
+    if (descend) below->push_back(child);
+    progress->directories += entry.holds_nothing ? 1 : 0;
     entries->push_back(std::move(entry));
-    if (S_ISDIR(st.stx_mode) && IndexEncoder::Fits(child)) below->push_back(child);
     return OkStatus();
   }
 

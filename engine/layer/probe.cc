@@ -121,13 +121,11 @@ class Prober {
   Result<size_t> AskMembers(const std::vector<LowerMember>& members, size_t first) {
     // Not absolute, so the whole path is one name.
     const std::string component(fold_.path());
-    const bool plain = lowers_.plain && &members == &lowers_.members;
-    if (plain && first > 0) return TakePlain(members, first, component);
-    size_t end = plain ? 1 : members.size();
+    size_t end = members.size();
     PLY_TRY(size_t answered, AskIndices(members, first, end, component));
     if (answered > first) return answered;
     end = first + 1;
-    while (!plain && end < members.size() && !LayerOf(members[end]).trusted_index()) ++end;
+    while (end < members.size() && !LayerOf(members[end]).trusted_index()) ++end;
     const bool to_read = ToBeRead(members[first], end - first);
     if (to_read) {
       end = std::min(end, first + out_.held.room());
@@ -238,23 +236,6 @@ class Prober {
       PLY_CHECK(fold_.BeginLayer(members[i].layer, members[i].layer == lowers_.lowest));
       Examined e = ExamineIndexed(context_.records, fold_, LayerOf(members[i]), *answer);
       PLY_CHECK(Take(members[i].layer, path, &e));
-    }
-    return i;
-  }
-
-  // Directories that are known to say nothing.
-  Result<size_t> TakePlain(const std::vector<LowerMember>& members, size_t first,
-                           const std::string& component) {
-    Finding directory;
-    directory.found = Found::kDirectory;
-    size_t i = first;
-    LowerPath path;
-    for (; i < members.size() && !fold_.done(); ++i) {
-      if (i == first || !(members[i].path == members[i - 1].path)) path = members[i].path.Child(component);
-      BeginMember(members[i]);
-      PLY_CHECK(fold_.BeginLayer(members[i].layer, members[i].layer == lowers_.lowest));
-      PLY_TRY(FoldStep step, fold_.Add(directory));
-      if (step.role == Role::kMember) AddMember(members[i].layer, path, UniqueFd());
     }
     return i;
   }

@@ -37,9 +37,6 @@ struct Lowers {
   // the name.
   std::vector<LowerMember> members;
   LayerId lowest = kUpper;  // the directory's lowest member; kUpper: it has none
-  // All of `members` are known to hold the name as a directory without records: only the topmost need be
-  // asked.
-  bool plain = false;
   // Somebody has seen a directory there: worth opening as such at once.
   bool likely_directory = false;
   // Where `members` are not all: gives all from a layer down, for where a redirect or the data of a metacopy

@@ -20,6 +20,8 @@ namespace {
 
 // So many copies are read side by side before they are folded.
 constexpr size_t kWave = 128;
+// So few that are read from indices are not worth waking anybody for.
+constexpr size_t kFewIndexed = 96;
 
 // Reading a lower directory leaves its atime alone (C21).
 Result<UniqueFd> OpenToList(const Layer& layer, const LowerPath& path) {
@@ -90,10 +92,15 @@ class LowerReader {
     for (size_t first = 0; first < to_read_.size(); first += kWave) {
       const size_t count = std::min(kWave, to_read_.size() - first);
       std::vector<Copy> copies(count);
-      parts_.side_by_side.ForEach(count, WaitsFor(to_read_[first]), [&](size_t i) {
+      const auto look = [&](size_t i) {
         copies[i].status = Open(to_read_[first + i], &copies[i]);
         if (copies[i].status.ok() && count > 1) copies[i].status = ReadAhead(&copies[i]);
-      });
+      };
+      if (AreFewIndexed(first, count)) {
+        for (size_t i = 0; i < count; ++i) look(i);
+      } else {
+        parts_.side_by_side.ForEach(count, WaitsFor(to_read_[first]), look);
+      }
       for (size_t i = 0; i < count; ++i) {
         const Copy copy = std::move(copies[i]);
         PLY_CHECK(Add(to_read_[first + i], copy));
@@ -105,6 +112,13 @@ class LowerReader {
 
  private:
   const Layer& LayerOf(size_t i) const { return parts_.stack->lower(lowers_.layer(i)); }
+
+  bool AreFewIndexed(size_t first, size_t count) const {
+    const auto at = to_read_.begin() + static_cast<ptrdiff_t>(first);
+    return count <= kFewIndexed && std::all_of(at, at + static_cast<ptrdiff_t>(count), [&](size_t i) {
+             return LayerOf(i).trusted_index() != nullptr;
+           });
+  }
 
   SideBySide::Waits WaitsFor(size_t i) const {
     const FsPace* pace = LayerOf(i).pace();

@@ -5,9 +5,9 @@
 #include "engine/ops/warm.h"
 
 namespace plyfs::ops {
+namespace {
 
-Result<Entry> Lookup(Parts& parts, NodeId parent, Name name) {
-  if (auto known = warm::Lookup(parts.tree, parent, name)) return *known;
+Result<Entry> Load(Parts& parts, NodeId parent, Name name) {
   PLY_TRY(InodeRef dir, FindDir(parts, parent));
   // An object that went away by hand between being found and being asked is looked for once more.
   for (int attempt = 0;; ++attempt) {
@@ -26,6 +26,16 @@ Result<Entry> Lookup(Parts& parts, NodeId parent, Name name) {
     // An upper one is found by its object wherever that is now.
     if (!inode->is_upper()) parts.tree.inodes.Disown(*inode);
   }
+}
+
+}  // namespace
+
+Result<Entry> Lookup(Parts& parts, const Caller& caller, NodeId parent, Name name) {
+  auto known = warm::Lookup(parts.tree, parent, name);
+  Result<Entry> entry = known ? *std::move(known) : Load(parts, parent, name);
+  const bool looks = entry.ok() && entry->node != 0 && !S_ISDIR(entry->attr.mode);
+  if (looks) parts.tree.habits.NoteLookup(caller.pid, parent);
+  return entry;
 }
 
 }  // namespace plyfs::ops

@@ -46,7 +46,8 @@ std::vector<LowerMember> Holders(const DirLowers& lowers, const Listed& listed) 
   const LowerIndex::Entry* entry = listed.held.entry;
   if (!entry) return {};
   if (entry->set == LowerIndex::kUncounted) return MembersFrom(lowers, entry->layer);
-  if (const LayerSet* set = listed.listing->index()->set(*entry)) return MembersIn(lowers, set->layers());
+  const LayerSet* set = PlainCopies(lowers, listed) ? nullptr : listed.listing->index()->set(*entry);
+  if (set) return MembersIn(lowers, set->layers());
   return MembersIn(lowers, {&entry->layer, 1});
 }
 
@@ -70,6 +71,11 @@ Listed ListedName(const Tree& tree, Inode& dir, Name name) {
   return listed;
 }
 
+LayerSetRef PlainCopies(const DirLowers& of_dir, const Listed& listed) {
+  if (!listed.held.entry || of_dir.runs.size() != 1) return nullptr;
+  return listed.listing->index()->plain_set(*listed.held.entry);
+}
+
 Lowers AllMembers(const Inode& dir) {
   Lowers lowers;
   lowers.members = MembersOf(dir);
@@ -86,7 +92,6 @@ Lowers WhomToAsk(const Inode& dir, const Listed& listed) {
   lowers.members = Holders(known, listed);
   const LowerIndex::Entry* entry = listed.held.entry;
   lowers.likely_directory = entry && entry->type == DT_DIR;
-  lowers.plain = entry && entry->plain && entry->set != LowerIndex::kUncounted;
   lowers.rest = [&dir](LayerId from) { return MembersFrom(dir.lowers(), from); };
   return lowers;
 }

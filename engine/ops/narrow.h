@@ -21,7 +21,10 @@ struct Listed {
 };
 Listed ListedName(const Tree& tree, Inode& dir, Name name);
 
-// Whom to ask in the lower layers.  `dir` outlives the answer.
+// All layers that hold the name as a directory, at one path, and none of whose copies need be asked what it
+// says of the merge.  Null: some must.
+LayerSetRef PlainCopies(const DirLowers& of_dir, const Listed& listed);
+// Whom to ask in the lower layers; of plain copies the topmost stands for all.  `dir` outlives the answer.
 Lowers WhomToAsk(const Inode& dir, const Listed& listed);
 // All members.
 Lowers AllMembers(const Inode& dir);

@@ -18,7 +18,7 @@
 
 namespace plyfs::ops {
 
-Result<Entry> Lookup(Parts& parts, NodeId parent, Name name);
+Result<Entry> Lookup(Parts& parts, const Caller& caller, NodeId parent, Name name);
 void Forget(Parts& parts, NodeId node, uint64_t count);
 Result<AttrReply> GetAttr(Parts& parts, NodeId node, Handle handle);
 Result<AttrReply> SetAttr(Parts& parts, const Caller& caller, NodeId node, Handle handle,
@@ -51,7 +51,7 @@ Result<size_t> CopyFileRange(Parts& parts, const Caller& caller, Handle from, ui
 
 Result<Opened> OpenDir(Parts& parts, NodeId node, uint32_t flags);
 Status ReadDir(Parts& parts, Handle handle, Cookie from, const DirSink& sink);
-Status ReadDirPlus(Parts& parts, Handle handle, Cookie from, const DirPlusSink& sink);
+Status ReadDirPlus(Parts& parts, const Caller& caller, Handle handle, Cookie from, const DirPlusSink& sink);
 Status FsyncDir(Parts& parts, NodeId node, bool data_only);
 void ReleaseDir(Parts& parts, Handle handle);
 

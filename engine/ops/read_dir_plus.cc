@@ -26,11 +26,13 @@ Entry Attributes(Parts& parts, const InodeRef& dir, const DirEntry& entry) {
 
 }  // namespace
 
-Status ReadDirPlus(Parts& parts, Handle handle, Cookie from, const DirPlusSink& sink) {
+Status ReadDirPlus(Parts& parts, const Caller& caller, Handle handle, Cookie from, const DirPlusSink& sink) {
   std::shared_ptr<plyfs::OpenDir> dir = parts.dirs.Find(handle);
   if (!dir) return Errno(EBADF);
+  const bool looks = parts.tree.habits.Looks(caller.pid);
+  if (!looks) parts.tree.habits.NoteListed(caller.pid, dir->inode->id());
   return VisitListing(parts, *dir, from, [&](const DirEntry& entry) -> Result<bool> {
-    Entry attributes = Attributes(parts, dir->inode, entry);
+    Entry attributes = looks ? Attributes(parts, dir->inode, entry) : Entry();
     bool taken = sink(entry, attributes);
     if (!taken && attributes.node != 0) parts.tree.inodes.Forget(attributes.node, 1);
     return taken;

@@ -16,12 +16,16 @@
 namespace plyfs {
 namespace {
 
-InodeInit DirInit(Parts& parts, const Probed& found) {
+InodeInit DirInit(Parts& parts, const Probed& found, const LayerSetRef& copies) {
   InodeInit init;
   init.type = S_IFDIR;
   if (found.upper) init.upper = ObjectIdOf(found.top);
   init.st_ino = MapIno(parts, found.members.empty() ? init.upper : found.first_member);
-  init.lowers = LowersOf(parts, found.members);
+  if (copies) {
+    init.lowers = DirLowers{copies, {{0, found.members.front().path}}, ObjectId()};
+  } else {
+    init.lowers = LowersOf(parts, found.members);
+  }
   init.lowers.top = found.first_member;
   return init;
 }
@@ -106,10 +110,10 @@ InodeRef LowerDirectoryAt(Parts& parts, const Inode& dir, Name name) {
   return parts.tree.inodes.FindObject(PlaceOf(dir, name));
 }
 
-InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found) {
+InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found, const LayerSetRef& copies) {
   bool is_dir = S_ISDIR(found.top.stx_mode);
   if (is_dir) KeepDirectory(parts, dir, name, found);
-  InodeInit init = is_dir ? DirInit(parts, found) : FileInit(parts, found);
+  InodeInit init = is_dir ? DirInit(parts, found, copies) : FileInit(parts, found);
   DirLowers lowers = init.lowers;
   uint64_t number_in_layers = init.st_ino;
   InodeRef inode = parts.tree.inodes.Intern(KnownAs(parts, *dir, name, found), std::move(init));
@@ -215,13 +219,22 @@ void ForgetUntold(Parts& parts, const InodeRef& inode) {
   }
 }
 
+// The layers that hold the directory found, where the parent's listing knows them better than the probe,
+// which has asked the topmost only; null.
+LayerSetRef CopiesOf(const InodeRef& dir, const Listed& listed, const Probed& found) {
+  LayerSetRef copies = PlainCopies(dir->lowers(), listed);
+  // Another directory may hide them (opaque) or have joined others (a redirect).
+  return copies && !found.redirected && !found.members.empty() ? copies : nullptr;
+}
+
 // Its copies are those that the parent's listing speaks of.  (It does only of layers that are promised not to
 // change.)
 void KnowFilled(const Listed& listed, const Probed& found, Inode& inode) {
   LayerSetRef filled = listed.filled();
   if (!filled || found.redirected) return;
-  const LayerSet* all = listed.listing->index()->set(*listed.held.entry);
-  if (all && all->size() == found.members.size()) inode.SetFilled(std::move(filled));
+  if (listed.listing->index()->plain_set(*listed.held.entry) == inode.lowers().layers) {
+    inode.SetFilled(std::move(filled));
+  }
 }
 
 struct Loaded {
@@ -259,7 +272,8 @@ Result<std::optional<Loaded>> LoadOnce(Parts& parts, const InodeRef& dir, Name n
   if (!listed.listing) dir->PayRent(probed->asked);
   if (probed->type == MergedType::kAbsent) return Record(parts, dir, name, trust, ticket, InodeRef());
   FixOrigin(parts, dir, name, *probed);
-  InodeRef inode = Admit(parts, dir, name, *probed);
+  LayerSetRef copies = CopiesOf(dir, listed, *probed);
+  InodeRef inode = Admit(parts, dir, name, *probed, copies);
   if (parts.coherence && ticket.before != inode->id()) ForgetUntold(parts, inode);
   if (inode->is_dir()) KnowFilled(listed, *probed, *inode);
   if (inode->is_dir() && trust.keeps()) {

@@ -21,8 +21,10 @@ Result<InodeRef> ResolvePresent(Parts& parts, const InodeRef& dir, Name name);
 // Where the data of a metacopy file are.
 LowerAnchor DataOf(const Probed& found);
 
-// The inode of what a probe found, given this name.
-InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found);
+// The inode of what a probe found, given this name.  `copies`: of a directory, the layers of its lower
+// members, where the probe has asked the topmost only.
+InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found,
+               const LayerSetRef& copies = nullptr);
 
 // The inode that a directory of the lower layers at this name is known by, while there is one; null.
 InodeRef LowerDirectoryAt(Parts& parts, const Inode& dir, Name name);

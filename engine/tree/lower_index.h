@@ -50,6 +50,11 @@ class LowerIndex {
   const LayerSet* set(const Entry& entry) const {
     return entry.set == kAlone || entry.set == kUncounted ? nullptr : sets_[entry.set - 1].get();
   }
+  // All layers that hold the directory, none of whose copies need be asked what it says of the merge.  Null:
+  // it is not plain, or alone.
+  LayerSetRef plain_set(const Entry& entry) const {
+    return !entry.plain || entry.set == kAlone || entry.set == kUncounted ? nullptr : sets_[entry.set - 1];
+  }
   // The layers whose copies of the directory hold anything.  Null: any of the set.
   LayerSetRef filled(const Entry& entry) const {
     return entry.filled == 0 ? nullptr : sets_[entry.filled - 1];

@@ -11,6 +11,7 @@
 #include "engine/tree/dentry_cache.h"
 #include "engine/tree/inode_table.h"
 #include "engine/tree/layer_set.h"
+#include "engine/tree/list_habits.h"
 #include "engine/tree/listing_clock.h"
 
 namespace plyfs {
@@ -20,6 +21,7 @@ struct Tree {
   InodeTable inodes{dentries};
   LayerSetTable layer_sets;
   ListingClock listings;  // after inodes: holds references
+  ListHabits habits;
   // Whether names are looked up in listings.  Constant once the mount is live.
   bool ask_listings = true;
 

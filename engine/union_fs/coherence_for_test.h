@@ -95,7 +95,7 @@ class CoherenceTest : public ::testing::Test {
   }
 
   Result<Entry> Lookup(NodeId parent, const std::string& name) {
-    return ops::Lookup(*parts_, parent, Name::Trusted(name));
+    return ops::Lookup(*parts_, Caller(), parent, Name::Trusted(name));
   }
   NodeId Walk(const std::string& path) {
     NodeId at = kRootNode;

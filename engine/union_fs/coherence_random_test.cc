@@ -131,7 +131,7 @@ class Client : public Invalidator {
       if (auto it = entries_.find({parent, name}); it != entries_.end()) return it->second;
       before = told_;
     }
-    Result<Entry> entry = ops::Lookup(parts_, parent, Name::Trusted(name));
+    Result<Entry> entry = ops::Lookup(parts_, Caller(), parent, Name::Trusted(name));
     if (error) *error = entry.error();
     if (!entry.ok()) return 0;
     MutexLock lock(mu_);

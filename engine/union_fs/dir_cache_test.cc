@@ -76,5 +76,38 @@ TEST_F(DirCacheTest, NothingWhileTheAtimeIsDue) {
   EXPECT_EQ(OpenAndRead(d), "keep");
 }
 
+// Attributes come with a listing to who has looked at what it listed before, and to nobody else.
+TEST_F(DirCacheTest, AttributesForWhoLooks) {
+  ByHand("mkdir a/d a/d/sub b/e; touch a/d/x b/e/y b/e/z");
+  Mount();
+  using Names = std::set<std::string>;
+  auto listed = [&](const Caller& caller, const std::string& path) {
+    Names nodes;
+    Result<Opened> dir = ops::OpenDir(*parts_, Walk(path), 0);
+    EXPECT_TRUE(
+        ops::ReadDirPlus(*parts_, caller, dir->handle, 0, [&](const DirEntry& entry, const Entry& node) {
+          if (node.node != 0) nodes.emplace(entry.name);
+          return true;
+        }).ok());
+    ops::ReleaseDir(*parts_, dir->handle);
+    return nodes;
+  };
+  Caller walker, lister;
+  walker.pid = 7;
+  lister.pid = 8;
+  EXPECT_EQ(listed(walker, "d"), Names{});
+  EXPECT_EQ(listed(lister, "d"), Names{});
+  auto look = [&](const char* name) {
+    return ops::Lookup(*parts_, walker, Walk("d"), Name::Trusted(name))->node;
+  };
+  EXPECT_NE(look("sub"), 0u);
+  EXPECT_EQ(look("none"), 0u);
+  EXPECT_EQ(listed(walker, "e"), Names{}) << "a directory is walked into, and what is absent was not listed";
+  EXPECT_EQ(listed(walker, "d"), Names{});
+  EXPECT_NE(look("x"), 0u);
+  EXPECT_EQ(listed(walker, "e"), (Names{"y", "z"}));
+  EXPECT_EQ(listed(lister, "e"), Names{});
+}
+
 }  // namespace
 }  // namespace plyfs

@@ -163,7 +163,7 @@ TEST_F(LayerIndicesTest, CopiesThatHoldNothing) {
   ASSERT_TRUE(LoadListing(parts, parts.tree.inodes.Find(kRootNode)).ok());
   auto filled = [&](const char* name) {
     LayerSetRef layers =
-        parts.tree.inodes.Find(ops::Lookup(parts, kRootNode, Name::Trusted(name))->node)->filled();
+        parts.tree.inodes.Find(ops::Lookup(parts, Caller(), kRootNode, Name::Trusted(name))->node)->filled();
     return layers ? layers->layers() : std::vector<LayerId>{-1};
   };
   EXPECT_EQ(filled("thin"), (std::vector<LayerId>{3, 5, 7}));

@@ -32,8 +32,8 @@ std::vector<std::pair<NodeId, std::string>> UnionFs::NamesTold(NodeId node) cons
   return parts_->tree.inodes.NamesTold(node);
 }
 
-Result<Entry> UnionFs::Lookup(const Caller&, NodeId parent, Name name) {
-  return ops::Lookup(*parts_, parent, name);
+Result<Entry> UnionFs::Lookup(const Caller& caller, NodeId parent, Name name) {
+  return ops::Lookup(*parts_, caller, parent, name);
 }
 
 void UnionFs::Forget(NodeId node, uint64_t count) {
@@ -139,8 +139,9 @@ Status UnionFs::ReadDir(NodeId, Handle handle, Cookie from, const DirSink& sink)
   return ops::ReadDir(*parts_, handle, from, sink);
 }
 
-Status UnionFs::ReadDirPlus(const Caller&, NodeId, Handle handle, Cookie from, const DirPlusSink& sink) {
-  return ops::ReadDirPlus(*parts_, handle, from, sink);
+Status UnionFs::ReadDirPlus(const Caller& caller, NodeId, Handle handle, Cookie from,
+                            const DirPlusSink& sink) {
+  return ops::ReadDirPlus(*parts_, caller, handle, from, sink);
 }
 
 Status UnionFs::FsyncDir(NodeId node, Handle, bool data_only) {

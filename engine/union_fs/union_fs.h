@@ -88,8 +88,9 @@ class UnionFs {
   Result<Opened> OpenDir(const Caller& caller, NodeId node, uint32_t flags);
   // Calls `sink` for entries after `from` until it answers false (no room) or the listing ends.
   Status ReadDir(NodeId node, Handle handle, Cookie from, const DirSink& sink);
-  // As ReadDir, but entries carry attributes and, where known, a node whose lookup count was raised; for an
-  // entry that `sink` refuses the count is taken back.
+  // As ReadDir, but to a caller who looks at what it lists (tree/list_habits.h) entries carry attributes and,
+  // where known, a node whose lookup count was raised; for an entry that `sink` refuses the count is taken
+  // back.
   Status ReadDirPlus(const Caller& caller, NodeId node, Handle handle, Cookie from, const DirPlusSink& sink);
   Status FsyncDir(NodeId node, Handle handle, bool data_only);
   void ReleaseDir(NodeId node, Handle handle);

@@ -108,9 +108,10 @@ class Walks(CliTest):
 
     def test_readdirplus(self):
         def list_with_attributes():
-            with os.scandir(self.path("m/d")) as entries:
-                for entry in entries:
-                    entry.stat()
+            for folder in ("m/deep/er", "m/d"):  # attributes come to who has looked at what it listed
+                with os.scandir(self.path(folder)) as entries:
+                    for entry in entries:
+                        entry.stat()
         self.follow("READDIRPLUS", list_with_attributes)
 
 
