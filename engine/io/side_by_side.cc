@@ -8,8 +8,8 @@ namespace {
 // Waking a thread costs as much as a few calls that are answered from memory.
 constexpr size_t kFewCalls = 32;
 constexpr size_t kStep = 4;
-// Of those that mostly wait, a few at a time: they are somebody's server.
-constexpr size_t kWaiting = 16;
+// Of those that mostly wait, not all at a time: they are somebody's server.
+constexpr size_t kWaiting = 64;
 
 }  // namespace
 

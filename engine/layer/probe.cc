@@ -158,6 +158,13 @@ class Prober {
     ProbeOutcome outcome{};
     size_t i = first;
     while (!fold_.done() && !fold_.absolute() && fold_.path() == component) {
+      // What is waited for long is not read one after another.
+      if (batch.launched() && context_.side_by_side && IsDirectory()) {
+        const size_t before = i;
+        PLY_TRY(i, TakeBatch(members, i, component, to_read, &batch));
+        if (i == before) break;
+        continue;
+      }
       // From now on they are opened otherwise.
       if (i < end && !batch.launched() && to_read != ToBeRead(members[i], end - i)) break;
       if (i < end) AskedLayer::Note(members[i].layer);
@@ -176,41 +183,72 @@ class Prober {
     return !pace || !(pace->slow() || pace->cold());
   }
 
+  // One of the copies of what is a directory in layers above, looked at ahead of its turn.
+  struct Look {
+    ProbeOutcome outcome{};
+    Finding finding;
+    Status read;
+  };
+
+  // All that was found so far are directories, so that what follows hardly is anything else.
+  bool IsDirectory() const { return !out_.members.empty() || (out_.upper && S_ISDIR(out_.top.stx_mode)); }
+
+  void ReadAhead(const LowerMember& member, const WantedRecords& wanted, bool to_read, Look* look) const {
+    look->finding.found = Found::kDirectory;
+    if (member.layer == lowers_.lowest) return;
+    look->read = context_.records.Read(look->outcome.fd.get(), to_read, wanted, &look->finding);
+  }
+
+  // Gives the first member not taken.
+  Result<size_t> TakeLooks(const std::vector<LowerMember>& members, size_t first,
+                           const std::string& component, bool to_read, std::vector<Look> looks) {
+    size_t i = first;
+    LowerPath path;
+    for (Look& look : looks) {
+      if (fold_.done() || fold_.absolute() || fold_.path() != component) break;
+      PLY_CHECK(look.read);
+      if (i == first || !(members[i].path == members[i - 1].path)) path = members[i].path.Child(component);
+      const Finding* known = look.finding.found == Found::kDirectory ? &look.finding : nullptr;
+      PLY_CHECK(TakeMember(members[i], path, std::move(look.outcome), to_read, known));
+      ++i;
+    }
+    return i;
+  }
+
+  // The next outcomes of a batch that is under way.
+  Result<size_t> TakeBatch(const std::vector<LowerMember>& members, size_t first,
+                           const std::string& component, bool to_read, ProbeBatch* batch) {
+    std::vector<Look> looks;
+    Look look;
+    while (looks.size() < kWave && batch->Next(&look.outcome)) looks.push_back(std::exchange(look, Look()));
+    const WantedRecords wanted = fold_.Wanted(Found::kDirectory);
+    context_.side_by_side->ForEach(looks.size(), SideBySide::Waits::kMostly, [&](size_t i) {
+      const ProbeOutcome& outcome = looks[i].outcome;
+      if (outcome.error != 0 || !S_ISDIR(outcome.st.stx_mode)) return;
+      AskedLayer::Note(members[first + i].layer);
+      ReadAhead(members[first + i], wanted, to_read, &looks[i]);
+    });
+    return TakeLooks(members, first, component, to_read, std::move(looks));
+  }
+
   // Directories in many layers, which answer from memory: looked at side by side, taken in their order.
   Result<size_t> AskSideBySide(const std::vector<LowerMember>& members, size_t first, size_t end,
                                const std::string& component) {
-    struct Look {
-      ProbeOutcome outcome{};
-      Finding finding;
-      Status read;
-    };
     std::vector<Look> looks(end - first);
     const WantedRecords wanted = fold_.Wanted(Found::kDirectory);
     context_.side_by_side->ForEach(looks.size(), SideBySide::Waits::kHardly, [&](size_t i) {
       const LowerMember& member = members[first + i];
       Look& look = looks[i];
       look.outcome = OutcomeOf(LayerOf(member).OpenAt(member.path.Child(component), kToRead));
-      if (look.outcome.error != 0) return;
-      look.finding.found = Found::kDirectory;
-      if (member.layer == lowers_.lowest) return;
-      look.read = context_.records.Read(look.outcome.fd.get(), /*opened=*/true, wanted, &look.finding);
+      if (look.outcome.error == 0) ReadAhead(member, wanted, /*to_read=*/true, &look);
     });
-    size_t i = first;
-    for (; i < end && !fold_.done() && !fold_.absolute() && fold_.path() == component; ++i) {
-      Look& look = looks[i - first];
-      PLY_CHECK(look.read);
-      const Finding* known = look.outcome.error == 0 ? &look.finding : nullptr;
-      PLY_CHECK(
-          TakeMember(members[i], members[i].path.Child(component), std::move(look.outcome), true, known));
-    }
-    return i;
+    return TakeLooks(members, first, component, /*to_read=*/true, std::move(looks));
   }
 
   // Whether what is asked for next is opened for reading, as a directory's copy: where those above are
   // directories, so that it hardly is anything else, and nobody need wait for more than memory.
   bool ToBeRead(const LowerMember& next, size_t members) {
-    const bool directory = !out_.members.empty() || (out_.upper && S_ISDIR(out_.top.stx_mode));
-    if (!may_hold_ || !(directory || lowers_.likely_directory)) return false;
+    if (!may_hold_ || !(IsDirectory() || lowers_.likely_directory)) return false;
     if (const FsPace* pace = LayerOf(next).pace(); pace && pace->slow()) return false;
     if (!out_.held.reserved()) context_.held->Reserve(members, &out_.held);
     return out_.held.room() > 0;
