@@ -1,0 +1,58 @@
+"""Layers on a filesystem where every call takes its time are asked side by side (bench/slow/slow_fs.cc)."""
+import os
+import subprocess
+import time
+import unittest
+
+from harness import CliTest
+
+LAYERS = 120
+
+
+class SlowLayers(CliTest):
+    def setUp(self):
+        super().setUp()
+        for layer in range(LAYERS):
+            os.makedirs(self.path("layers", str(layer), "d"))
+        self.write(f"layers/{LAYERS - 1}/d/f", "lowest")
+        os.mkdir(self.path("slow"))
+        self.server = subprocess.Popen([os.environ["SLOW_FS"], self.path("layers"), self.path("slow"), "5000"])
+        self.addCleanup(self._stop)
+        while not os.path.ismount(self.path("slow")):
+            self.assertIsNone(self.server.poll())
+            time.sleep(0.01)
+        self.write("list", "".join(f"{self.path('slow')}/{layer}\n" for layer in range(LAYERS)))
+
+    def _stop(self):
+        subprocess.run(["umount", "-l", self.path("slow")], check=False)
+        self.server.kill()  # a failed test may have left a mount above it
+        self.server.wait()
+
+    def assert_side_by_side(self, act):
+        counts = ("user.most_at_once", "user.alone")
+        for count in counts:
+            os.getxattr(self.path("slow"), count)
+        act()
+        at_once, alone = (int(os.getxattr(self.path("slow"), count)) for count in counts)
+        self.assertGreater(at_once, 30)
+        self.assertLess(alone, LAYERS // 2)
+
+    def look_around(self, extra):
+        def absent():
+            self.assertFalse(os.path.lexists(self.path("m/d/absent")))
+        self.mount(f"lowerdir=@{self.path('list')}{extra}")
+        self.assert_side_by_side(lambda: os.stat(self.path("m/d")))
+        self.assert_side_by_side(absent)
+        self.assert_side_by_side(lambda: self.assertEqual(os.listdir(self.path("m/d")), ["f"]))
+        self.assertEqual(self.read("m/d/f"), "lowest")
+        self.umount()
+
+    def test_watched(self):
+        self.look_around("")
+
+    def test_frozen(self):
+        self.look_around(",lower=frozen")
+
+
+if __name__ == "__main__":
+    unittest.main()
