@@ -1,3 +1,6 @@
+#include <malloc.h>
+#include <pthread.h>
+
 #include "engine/ops/ops.h"
 #include "engine/ops/stat_inode.h"
 
@@ -21,6 +24,19 @@ void ListOwnNumber(Parts& parts, const Inode& inode) {
   }
 }
 
+// The allocator keeps what was freed; a client that has walked a large tree may never walk it again.  Pages
+// are given back on a thread of their own, since that may take long.
+void GiveBack(Parts& parts) {
+  parts.tree.dentries.Shrink();
+  parts.tree.inodes.Shrink();
+  pthread_t thread;
+  auto trim = [](void*) -> void* {
+    (void)::malloc_trim(0);
+    return nullptr;
+  };
+  if (::pthread_create(&thread, nullptr, trim, nullptr) == 0) (void)::pthread_detach(thread);
+}
+
 }  // namespace
 
 void Forget(Parts& parts, NodeId node, uint64_t count) {
@@ -29,6 +45,7 @@ void Forget(Parts& parts, NodeId node, uint64_t count) {
     if (inode && inode->lookups() <= count && NumberGoesToo(parts, *inode)) ListOwnNumber(parts, *inode);
   }
   parts.tree.inodes.Forget(node, count);
+  if (parts.tree.ebb.IsDue(parts.tree.inodes.size())) GiveBack(parts);
 }
 
 }  // namespace plyfs::ops

@@ -179,4 +179,11 @@ void DentryCache::Evict(Shard& shard) {
   }
 }
 
+void DentryCache::Shrink() {
+  for (Shard& shard : shards_) {
+    MutexLock lock(shard.mu);
+    shard.map.rehash(0);
+  }
+}
+
 }  // namespace plyfs

@@ -77,6 +77,8 @@ class DentryCache {
   void Forget(NodeId parent, std::string_view name, NodeId node);
 
   size_t size();
+  // Takes no more room than what it holds needs.
+  void Shrink();
 
  private:
   static constexpr size_t kShards = 64;

@@ -212,4 +212,11 @@ void InodeTable::RetireOne(Inode* inode) {
   free_.push_back(index);
 }
 
+void InodeTable::Shrink() {
+  for (IdentityShard& shard : identities_) {
+    MutexLock lock(shard.mu);
+    shard.map.rehash(0);
+  }
+}
+
 }  // namespace plyfs

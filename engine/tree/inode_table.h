@@ -64,6 +64,8 @@ class InodeTable {
   uint32_t first_watch_word() const { return first_watch_word_; }
 
   size_t size() const { return live_.load(std::memory_order_relaxed); }
+  // Takes no more room than what it holds needs, but for slots that were once handed out.
+  void Shrink();
 
  private:
   friend class InodeRef;

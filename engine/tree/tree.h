@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "engine/tree/dentry_cache.h"
+#include "engine/tree/ebb.h"
 #include "engine/tree/inode_table.h"
 #include "engine/tree/layer_set.h"
 #include "engine/tree/list_habits.h"
@@ -22,6 +23,7 @@ struct Tree {
   LayerSetTable layer_sets;
   ListingClock listings;  // after inodes: holds references
   ListHabits habits;
+  Ebb ebb;
   // Whether names are looked up in listings.  Constant once the mount is live.
   bool ask_listings = true;
 

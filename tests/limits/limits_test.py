@@ -27,6 +27,27 @@ class ManyLayers(CliTest):
         self.assertEqual(self.read("stack/78/d/f78"), "78")
 
 
+class Memory(CliTest):
+    def anonymous(self, daemon):
+        with open(f"/proc/{daemon}/status", encoding="ascii") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("RssAnon:"))
+
+    def test_what_a_walk_took_is_given_back_when_the_client_forgets(self):
+        for i in range(40000):
+            if i % 1000 == 0:
+                os.mkdir(self.path("l", f"d{i // 1000}"))
+            os.close(os.open(self.path("l", f"d{i // 1000}", f"file-{i}"), os.O_CREAT | os.O_WRONLY))
+        self.mount(f"lowerdir={self.path('l')},upperdir={self.path('u')},workdir={self.path('w')},memory=4M")
+        daemon = self.daemon()
+        subprocess.run(["find", self.path("m"), "-ls"], stdout=subprocess.DEVNULL, check=True)
+        walked = self.anonymous(daemon)
+        subprocess.run(["mount", "-i", "-o", "remount", self.path("m")], check=True)
+        until = time.monotonic() + 10
+        while self.anonymous(daemon) > walked // 2 and time.monotonic() < until:
+            time.sleep(0.05)
+        self.assertLess(self.anonymous(daemon), walked // 2)
+
+
 class UnlinkedFiles(CliTest):
     COUNT = 15000  # a process, two of them; the daemon may hold 20,000 descriptors
 
