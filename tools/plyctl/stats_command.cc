@@ -68,7 +68,7 @@ std::string StatsTable(const std::string& answer) {
   std::map<std::string, double> values;
   std::string name, value;
   while (in >> name >> value) {
-    Line(out, name, value);
+    Line(out, Shown(name), Shown(value));  // anyone's mount may have written it
     values[name] = std::strtod(value.c_str(), nullptr);
   }
   if (const double requests = values["requests"]; requests > 0) {

@@ -31,5 +31,10 @@ TEST(StatsCommand, FiguresAndWhatFollowsFromThem) {
   EXPECT_EQ(StatsTable(std::string(4096, '\0')), "");
 }
 
+// The mount that answers may be anyone's: nothing of it is obeyed by a terminal.
+TEST(StatsCommand, ControlBytesAreNotPrinted) {
+  EXPECT_EQ(StatsTable("a\x1b[2J 1\x07\n"), "a?[2J                       1?\n");
+}
+
 }  // namespace
 }  // namespace plyfs::tool
