@@ -1,21 +1,26 @@
-// Headers, pages and blocks of LayerIndex files.  The first byte says which; the checksum is made right, so
-// that what lies behind it is reached.  What is accepted is read whole, and what a block holds is written and
-// read again: it must come back.
+// Headers, pages, blocks and hashes of LayerIndex files, and files written from made-up directories.  The
+// first byte says which ('@' a header, 'A' a page, 'B' a block, 'C' the hashes of pages, 'D' directories);
+// checksums are made right, so that what lies behind them is reached.  What is accepted is read whole, and
+// what a block holds is written and read again: it must come back. unit: engine/format/layer_index.cc
+// engine/format/layer_index_block.cc engine/format/layer_index_encoder.cc unit:
+// engine/format/layer_index_hash.cc
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "engine/base/name.h"
 #include "engine/format/layer_index.h"
 #include "engine/format/layer_index_block.h"
 #include "engine/format/little_endian.h"
+#include "fuzz/input.h"
 
 namespace plyfs {
 namespace {
 
-void Require(bool what) {
-  if (!what) std::abort();
-}
+using fuzz::Require;
 
 void Header(std::string bytes) {
   bytes.resize(kIndexHeaderSize);
@@ -23,7 +28,25 @@ void Header(std::string bytes) {
   const char* why = nullptr;
   auto header = ParseIndexHeader(bytes, LoadLittle<uint64_t>(bytes, 24), &why);
   Require(header || why != nullptr);
-  if (header) Require(ParseIndexHeader(EncodeIndexHeader(*header), header->file_size(), &why) == header);
+  if (!header) return;
+  Require(ParseIndexHeader(EncodeIndexHeader(*header), header->file_size(), &why) == header);
+  // A damaged file is another one.
+  std::string damaged = EncodeIndexHeader(*header);
+  damaged[24 + bytes[24] % 64] ^= 1;
+  Require(!ParseIndexHeader(damaged, header->file_size(), &why));
+  for (const char c : IndexFileName(header->layer)) Require(c > ' ' && c != '/');
+}
+
+// The hashes of as many pages as there are.
+void Hashes(std::string bytes) {
+  IndexHeader header;
+  header.pages = static_cast<uint32_t>(bytes.size() / 8);
+  header.hashes_checksum = IndexChecksum(bytes);
+  const auto hashes = ParsePageHashes(bytes, header);
+  if (!hashes) return;
+  Require(hashes->size() == header.pages && std::is_sorted(hashes->begin(), hashes->end()));
+  ++header.hashes_checksum;
+  Require(!ParsePageHashes(bytes, header));
 }
 
 void Page(std::string bytes) {
@@ -81,18 +104,124 @@ void Block(std::string bytes) {
   }
 }
 
+std::string_view Some(fuzz::Input& in) {
+  return in.Bytes(in.Byte());
+}
+
+// Of any shape; large ones repeat what little the input says.
+IndexEntry EntryOf(fuzz::Input& in) {
+  constexpr uint32_t kModes[] = {S_IFREG | 0644, S_IFDIR | 0755, S_IFLNK | 0777,
+                                 S_IFCHR | 0600, S_IFBLK,        S_IFIFO};
+  IndexEntry entry;
+  in.Flags();
+  entry.attr.mode = kModes[in.Byte() % 6];
+  entry.attr.ino = in.Number16();
+  entry.attr.mtime = {static_cast<int64_t>(in.Number16()) << 30, in.Byte()};
+  if (S_ISCHR(entry.attr.mode)) entry.attr.rdev_major = in.Byte();
+  entry.has_birth = in.Bit(0);
+  entry.others = in.Bit(1);
+  entry.ask_layer = in.Bit(2);
+  entry.holds_nothing = in.Bit(3) && S_ISDIR(entry.attr.mode);
+  const size_t times = in.Bit(4) ? 40 : 1;
+  if (S_ISLNK(entry.attr.mode)) {
+    const std::string target(Some(in));
+    for (size_t i = 0; i < times; ++i) entry.target += target;
+    if (entry.target.find('\0') != entry.target.npos) entry.target = "t";
+  }
+  if (in.Bit(5)) {
+    const std::string value(Some(in));
+    entry.records.emplace_back("trusted.overlay.redirect", value);
+    for (size_t i = 1; i < times; ++i) entry.records.emplace_back("user.overlay." + std::to_string(i), value);
+  }
+  return entry;
+}
+
+std::vector<IndexEntry> EntriesOf(fuzz::Input& in) {
+  std::vector<IndexEntry> entries(1);
+  entries[0].attr.mode = S_IFDIR;
+  const size_t count = in.Byte() % 24;
+  const std::string stem(Some(in));
+  const IndexEntry entry = EntryOf(in);
+  for (size_t i = 0; i < count; ++i) {
+    entries.push_back(entry);
+    entries.back().name = (stem + std::to_string(1000 + i)).substr(0, 255);
+    if (Name::Parse(entries.back().name).ok()) continue;
+    entries.back().name = std::to_string(1000 + i);
+  }
+  std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  const auto same = [](const auto& a, const auto& b) { return a.name == b.name; };
+  entries.erase(std::unique(entries.begin(), entries.end(), same), entries.end());
+  return entries;
+}
+
+// What is too long for the format is left to the layer.
+bool Kept(const IndexEntry& given, const IndexEntry& read) {
+  return read.ask_layer ? given.name == read.name && given.attr.ino == read.attr.ino : SameEntry(given, read);
+}
+
+// A file as it is written, read from its front to its end.
+void Directories(fuzz::Input in) {
+  std::string file;
+  IndexEncoder encoder(IndexHashKey{1}, [&](std::string_view bytes) {
+    file += bytes;
+    return OkStatus();
+  });
+  std::vector<std::pair<std::string, std::vector<IndexEntry>>> given;
+  for (size_t i = 0; i < 6 && (i == 0 || !in.empty()); ++i) {
+    std::string path = std::to_string(i);
+    for (size_t steps = in.Byte(); steps > 0; --steps) path += "/pppppppppppppp";
+    given.emplace_back(path, EntriesOf(in));
+    Require(IndexEncoder::Fits(path) && encoder.AddDirectory(path, given.back().second).ok());
+  }
+  const Result<IndexHeader> header = encoder.Finish(IndexHeader());
+  Require(header.ok() && header->directories == given.size());
+  Require(header->file_size() == kIndexHeaderSize + file.size());
+  std::vector<IndexBlock> blocks;
+  for (uint32_t i = 0; i < header->blocks; ++i) {
+    const size_t at = header->block_at(i) - kIndexHeaderSize;
+    auto block = IndexBlock::Parse(std::string_view(file).substr(at, header->block_size(i)));
+    Require(block.has_value());
+    blocks.push_back(std::move(*block));
+  }
+  const auto page =
+      IndexPage::Parse(file.substr(header->page_at(0) - kIndexHeaderSize, header->page_size(0)));
+  Require(page.has_value());
+  for (const auto& [path, entries] : given) {
+    const uint64_t hash = IndexPathHash(header->hash_key, path);
+    const IndexSlot slot = page->slot(page->LowerBound(hash));
+    Require(slot.path_hash == hash);
+    size_t found = 0;
+    auto part = blocks[slot.block].part(slot.part);
+    Require(part && part->path() == path && part->first());
+    for (uint32_t number = 0, parts = part->number(); number < parts; ++number) {
+      if (number > 0) part = blocks[slot.block + number].part(0);
+      Require(part && part->path() == path && (number == 0 || part->number() == number));
+      for (size_t i = 0; i < part->size(); ++i, ++found) {
+        Require(found < entries.size() && Kept(entries[found], part->entry(i).ToEntry()));
+      }
+    }
+    Require(found == entries.size());
+  }
+}
+
 }  // namespace
 }  // namespace plyfs
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   std::string rest(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 3) {
+  switch (data[0] & 7) {
     case 0:
       plyfs::Header(std::move(rest));
       break;
     case 1:
       plyfs::Page(std::move(rest));
+      break;
+    case 3:
+      plyfs::Hashes(std::move(rest));
+      break;
+    case 4:
+      plyfs::Directories(plyfs::fuzz::Input(rest));
       break;
     default:
       plyfs::Block(std::move(rest));
