@@ -230,6 +230,7 @@ def main():
     merges()
     options()
     requests("fuse_requests", 3, 2)
+    requests("fuse_engine", 2, 1)
 
 
 if __name__ == "__main__":
