@@ -1,4 +1,5 @@
 // POSIX ACLs: values parsed, written again, and inherited.
+//
 // unit: engine/format/acl.cc
 #include <sys/stat.h>
 

@@ -120,6 +120,7 @@ void FuseClient::Init(const ClientMessage& message) {
   InitWishes wishes;
   wishes.max_write = parts.header.uid;
   wishes.posix_acl = parts.header.gid % 2 == 0;
+  if (parts.header.pid > 30) wishes.minor = parts.header.pid % 50;
   const Result<InitResult> agreed = NegotiateInit(parts, wishes);
   if (!agreed) return Require(agreed.error() == EPROTO);
   const wire::InitOut& out = agreed->reply;
@@ -140,7 +141,7 @@ void FuseClient::Init(const ClientMessage& message) {
 void FuseClient::WhileExecuting() {
   if (saying_ == nullptr || !saying_->has(ClientMessage::kInterrupted)) return;
   const uint64_t unique = saying_->header().unique;
-  const bool executing = slot_->unanswered.load() == unique;
+  const bool executing = unique != 0 && slot_->unanswered.load() == unique;
   Require(in_flight_.Interrupt(unique) == executing);
 }
 

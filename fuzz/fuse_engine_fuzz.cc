@@ -2,7 +2,9 @@
 // order.  What holds is what fuse_requests asks of replies; the lower layers stay as they are, nothing
 // outside of upper and work is touched, and what is left can be mounted again. The input is a ClientScript
 // (fuse_client.h).  Needs root: the layers are on a tmpfs of a mount namespace of its own, without devices
-// and small. unit: fuse/dispatcher.cc
+// and small.
+//
+// unit: fuse/names.cc fuse/files.cc fuse/dirs.cc fuse/attrs.cc
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>

@@ -2,8 +2,10 @@
 // them and in any order, up to a fake engine.  What holds: each request is answered once and as the protocol
 // has it (fuse_reply.cc), names arrive as legal names, and what the client did not learn is taken back.
 // The input is a ClientScript (fuse_client.h).
-// unit: fuse/decode.cc fuse/dispatcher.cc fuse/exchange.cc fuse/names.cc fuse/files.cc fuse/attrs.cc
-// unit: fuse/dirs.cc fuse/xattrs.cc fuse/control.cc fuse/init.cc fuse/encode.cc fuse/trace.cc
+//
+// unit: fuse/decode.cc fuse/dispatcher.cc fuse/exchange.cc fuse/names.cc fuse/files.cc
+// unit: fuse/attrs.cc fuse/dirs.cc fuse/xattrs.cc fuse/control.cc fuse/init.cc fuse/encode.cc
+// unit: fuse/trace.cc
 #include <algorithm>
 #include <cstring>
 #include <map>

@@ -1,5 +1,7 @@
 // Owners as on disk and as shown, in ACLs too.  A text as uidmapping= takes it up to a NUL, a byte that is
-// the squash (0: none), then an ACL's value. unit: fuse/id_map.cc
+// the squash (0: none), then an ACL's value.
+//
+// unit: fuse/id_map.cc
 #include <cstring>
 
 #include "engine/format/acl.h"

@@ -1,9 +1,11 @@
 // Headers, pages, blocks and hashes of LayerIndex files, and files written from made-up directories.  The
-// first byte says which ('@' a header, 'A' a page, 'B' a block, 'C' the hashes of pages, 'D' directories);
-// checksums are made right, so that what lies behind them is reached.  What is accepted is read whole, and
-// what a block holds is written and read again: it must come back. unit: engine/format/layer_index.cc
-// engine/format/layer_index_block.cc engine/format/layer_index_encoder.cc unit:
-// engine/format/layer_index_hash.cc
+// first byte says which ('@' a header, 'A' a page, 'B' a block, 'C' the hashes of pages, 'D' directories,
+// 'E' a block written from these and then damaged in places); checksums are made right, so that what lies
+// behind them is reached.  What is accepted is read whole, and what a block holds is written and read again:
+// it must come back.
+//
+// unit: engine/format/layer_index.cc engine/format/layer_index_block.cc
+// unit: engine/format/layer_index_encoder.cc engine/format/layer_index_hash.cc
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -30,6 +32,7 @@ void Header(std::string bytes) {
   Require(header || why != nullptr);
   if (!header) return;
   Require(ParseIndexHeader(EncodeIndexHeader(*header), header->file_size(), &why) == header);
+  Require(!ParseIndexHeader(bytes, header->file_size() + 1, &why));
   // A damaged file is another one.
   std::string damaged = EncodeIndexHeader(*header);
   damaged[24 + bytes[24] % 64] ^= 1;
@@ -51,13 +54,23 @@ void Hashes(std::string bytes) {
 
 void Page(std::string bytes) {
   if (bytes.size() >= 8) StoreLittle(&bytes, 0, IndexChecksum(std::string_view(bytes).substr(8)));
-  auto page = IndexPage::Parse(std::move(bytes));
+  auto page = IndexPage::Parse(bytes);
   if (!page) return;
+  bytes[8] ^= 1;
+  Require(!IndexPage::Parse(bytes));
   std::vector<IndexSlot> slots;
   for (size_t i = 0; i < page->size(); ++i) {
     slots.push_back(page->slot(i));
     Require(page->LowerBound(slots.back().path_hash) <= i);
   }
+  // Told what the page can hold, it finds the same.
+  const uint64_t least = slots.front().path_hash, greatest = slots.back().path_hash;
+  for (const IndexSlot& slot : slots) {
+    const size_t at = page->LowerBound(slot.path_hash);
+    Require(slots[at].path_hash == slot.path_hash && page->LowerBound(slot.path_hash, least, greatest) == at);
+    if (slot.path_hash != ~uint64_t{0}) Require(page->LowerBound(slot.path_hash + 1, least, greatest) > at);
+  }
+  if (least > 0) Require(page->LowerBound(least - 1, least, greatest) == 0);
   Require(IndexPage::Parse(EncodeIndexPage(slots)).has_value());
 }
 
@@ -90,11 +103,15 @@ void WriteAgain(const IndexPart& part) {
 
 void Block(std::string bytes) {
   if (bytes.size() >= 8) StoreLittle(&bytes, 0, IndexChecksum(std::string_view(bytes).substr(8)));
-  auto block = IndexBlock::Parse(std::move(bytes));
+  auto block = IndexBlock::Parse(bytes);
   if (!block) return;
+  bytes[8] ^= 1;
+  Require(!IndexBlock::Parse(bytes));
+  Require(!IndexBlock::Parse(bytes + std::string(kIndexBlockSize, '\0')));
+  Require(!block->part(static_cast<uint32_t>(block->parts())));
   for (uint32_t number = 0; number < block->parts(); ++number) {
     auto part = block->part(number);
-    Require(part.has_value());
+    Require(part.has_value() && !part->Find("no/name"));
     for (size_t i = 0; i < part->size(); ++i) {
       const IndexEntryView view = part->entry(i);
       Require(part->Find(view.name()).has_value());
@@ -159,14 +176,16 @@ bool Kept(const IndexEntry& given, const IndexEntry& read) {
   return read.ask_layer ? given.name == read.name && given.attr.ino == read.attr.ino : SameEntry(given, read);
 }
 
-// A file as it is written, read from its front to its end.
-void Directories(fuzz::Input in) {
-  std::string file;
+using Given = std::vector<std::pair<std::string, std::vector<IndexEntry>>>;
+
+// The file that is written of what the input says, but for its header.
+IndexHeader Write(fuzz::Input& in, std::string* written, Given* into) {
+  std::string& file = *written;
+  Given& given = *into;
   IndexEncoder encoder(IndexHashKey{1}, [&](std::string_view bytes) {
     file += bytes;
     return OkStatus();
   });
-  std::vector<std::pair<std::string, std::vector<IndexEntry>>> given;
   for (size_t i = 0; i < 6 && (i == 0 || !in.empty()); ++i) {
     std::string path = std::to_string(i);
     for (size_t steps = in.Byte(); steps > 0; --steps) path += "/pppppppppppppp";
@@ -176,6 +195,15 @@ void Directories(fuzz::Input in) {
   const Result<IndexHeader> header = encoder.Finish(IndexHeader());
   Require(header.ok() && header->directories == given.size());
   Require(header->file_size() == kIndexHeaderSize + file.size());
+  return *header;
+}
+
+// A file as it is written, read from its front to its end.
+void Directories(fuzz::Input in) {
+  std::string file;
+  Given given;
+  const IndexHeader written = Write(in, &file, &given);
+  const IndexHeader* header = &written;
   std::vector<IndexBlock> blocks;
   for (uint32_t i = 0; i < header->blocks; ++i) {
     const size_t at = header->block_at(i) - kIndexHeaderSize;
@@ -204,6 +232,23 @@ void Directories(fuzz::Input in) {
   }
 }
 
+// Bytes to change come first: how many, then where and to what.
+void Damaged(fuzz::Input in) {
+  std::vector<std::pair<size_t, char>> changes(in.Byte() % 8);
+  for (auto& [at, to] : changes) {
+    at = in.Number16();
+    to = static_cast<char>(in.Byte());
+  }
+  const size_t cut = in.Byte();
+  std::string file;
+  Given given;
+  const IndexHeader header = Write(in, &file, &given);
+  std::string block = file.substr(0, header.block_size(0));
+  for (const auto& [at, to] : changes) block[at % block.size()] = to;
+  block.resize(block.size() - std::min(cut, block.size()));
+  Block(std::move(block));
+}
+
 }  // namespace
 }  // namespace plyfs
 
@@ -222,6 +267,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case 4:
       plyfs::Directories(plyfs::fuzz::Input(rest));
+      break;
+    case 5:
+      plyfs::Damaged(plyfs::fuzz::Input(rest));
       break;
     default:
       plyfs::Block(std::move(rest));

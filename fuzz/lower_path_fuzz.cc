@@ -1,4 +1,5 @@
 // Paths beneath a layer's root: by components and as text.
+//
 // unit: engine/format/lower_path.cc
 #include "engine/format/lower_path.h"
 #include "fuzz/input.h"

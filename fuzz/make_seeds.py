@@ -42,7 +42,6 @@ def text_targets():
     put("lower_path", "root", ".")
     put("stats_answer", "all", "requests 10\nrequests_handed_over 1\nsystem_calls 25\ninodes 3\n\0\0\0\0")
     put("stats_answer", "odd", "requests many\nonly_a_name")
-    put("stats_answer", "help", "--help")
     put("id_map", "two-ranges", b"0:1000:10:100:2000:50\0\0" + acl((1, 7), (2, 6, 1001), (4, 5), (16, 7), (32, 0)))
     put("id_map", "squash", b"0:1000:10\0\7" + acl((1, 7), (4, 5), (32, 0)))
     put("id_map", "none", b"\0\0" + acl((1, 7), (2, 6, 5), (4, 5), (8, 1, 6), (16, 7), (32, 0)))
@@ -134,6 +133,23 @@ def options():
     put("mount_options", "refused-export", "@lowerdir=/a,nfs_export=on,index=off")
     put("mount_options", "refused-userxattr", "@lowerdir=/a,userxattr,redirect_dir=on")
     put("mount_options", "plugin", "@lowerdir=//ovl/data/path")
+    for name, text in {
+            "switch-on": "noxattrs=1,ino32_t=on", "switch-off": "noxattrs=off", "switch-odd": "noxattrs=maybe",
+            "no-value": "threads", "has-value": "debug=1", "squash": "squash_to_root,squash_to_uid=7",
+            "squash-both": "squash_to_root,squash_to_uid=7,squash_to_gid=8", "redirect-off": "redirect_dir=off",
+            "threads": "threaded=0,threads=2", "no-memory": "memory=0", "too-few": "threads=0",
+            "too-small": "max_write=1", "permissions": "xattr_permissions=1", "permissions-0": "xattr_permissions=0",
+            "permissions-odd": "xattr_permissions=3", "no-name": "fsname=", "metacopy-nofollow":
+            "metacopy=on,redirect_dir=nofollow", "export-metacopy": "nfs_export=on,metacopy=on",
+            "userxattr-follow": "userxattr,redirect_dir=follow", "userxattr-metacopy": "userxattr,metacopy=on",
+            "export-upper": "nfs_export=on,upperdir=/u,workdir=/w", "export": "nfs_export=on,redirect_dir=nofollow",
+            "metacopy-upper": "metacopy=on,upperdir=/u,workdir=/w", "metacopy-follow":
+            "metacopy=on,redirect_dir=follow,upperdir=/u,workdir=/w", "workless": "upperdir=/u",
+            "work-alone": "workdir=/w", "sync": "sync=0", "sync-flag": "sync,async,dirsync", "uid": "uid=5"}.items():
+        put("mount_options", "set-" + name, "@lowerdir=/a," + text)
+    put("mount_options", "list-unreadable", "Plowerdir=@")
+    put("mount_options", "list-of-plugins", "Plowerdir=@l\0\0/a\n//plugin\n")
+    put("mount_options", "data-plugin", "@lowerdir=/a:://plugin")
     put("mount_options", "volatile", "@lowerdir=/a,volatile,uuid=on,index=on,nfs_export=on")
 
 
@@ -218,14 +234,75 @@ def requests(target, node, handle):
     }
     for name, messages in seeds.items():
         put(target, name, b"@" + messages)
+    group = struct.pack("<II", 20, 32)
+    for name, extension in {"none": struct.pack("<IIII", 12, 32, 0, 0), "too-many": group + struct.pack(
+            "<IIII", 9, 1, 2, 0), "short": struct.pack("<II", 8, 32), "context": struct.pack("<IIQ", 16, 1, 0),
+            "beyond": struct.pack("<II", 64, 32), "below": struct.pack("<II", 4, 32)}.items():
+        put(target, "extension-" + name, b"@" + say(LOOKUP, b"a\0", extensions=extension))
+    for minor in (31, 34, 37, 38, 39, 40):
+        put(target, f"init-{minor}", b"@" + say(INIT, INIT_IN, pid=minor) + seeds["attrs"])
+    put(target, "init-ancient", b"@" + say(INIT, struct.pack("<IIII", 7, 30, 0, 0)) + say(INIT, struct.pack(
+        "<IIII", 6, 0, 0, 0)) + say(INIT, b"short"))
+    put(target, "large-value", b"@" + say(GETXATTR, struct.pack("<II", 65536, 0) + b"user.a\0", pid=69000) + say(
+        GETXATTR, struct.pack("<II", 65536, 0) + b"system.posix_acl_default\0", pid=12))
+    put(target, "interrupt-none", b"@" + say(INTERRUPT, struct.pack("<Q", 1000)) + say(INTERRUPT, b"short"))
+    put(target, "odd-name-traced", b"H" + say(LOOKUP, b"\"\\\x7f\n\0") + say(RELEASE, b"", pid=2) + say(
+        LOOKUP, b"a\0", answer=2))
+    put(target, "squashed-uid", b"B" + seeds["attrs"] + say(SETATTR, setattr_in(0x2, uid=1), answer=200) + say(
+        SETATTR, setattr_in(0x4, uid=1), answer=200) + say(SETATTR, setattr_in(0x1), answer=22))
     put(target, "mapped", b"A" + seeds["names"] + seeds["attrs"] + seeds["acl"])
     put(target, "squashed", b"G" + seeds["attrs"] + seeds["acl"])
     put(target, "traced", b"H" + seeds["file"] + seeds["names"] + seeds["malformed"])
     put(target, "old", b"P" + seeds["attrs"] + seeds["xattrs"])
 
 
+def layer_index():
+    """seed-header, -block, -page and -hashes are cut from a file that `plyctl index` wrote, and are not made here."""
+    put("layer_index", "directories", b"D\0" + FOUR_ENTRIES)
+    put("layer_index", "large-directory", b"D\1\x17\4name\x30\2\7\0\1\0\5\x20" + b"t" * 32 + b"\xc8" + b"v" * 200)
+    put("layer_index", "long-paths", b"D" + (b"\xfe\2\1n" + bytes(8) + b"\xfe\x04\1n" + bytes(8)) * 3)
+    put("layer_index", "devices", b"D\0\5\1n\1\3\7\0\1\0\5\7")
+    put("layer_index", "short-page", b"A123")
+    put("layer_index", "no-block", b"B")
+    put("layer_index", "hashes-two", b"C" + bytes(8) + b"\xff" * 8)
+    # engine/format/layer_index_layout.h: the block's head, the part's, its path of one byte, two numbers an entry.
+    part = 16
+    path = part + 16
+    entry = path + 1 + 4 * 4
+    second = entry + 96
+    damage = {
+        "nothing": [], "used": [(8, 1)], "zero": [(12, 1)], "part-size": [(part + 1, 1)],
+        "part-number": [(part + 4, 0)], "part-count": [(part + 10, 0)], "part-first": [(part + 12, 2)],
+        "part-zero": [(part + 13, 1)], "path-slash": [(path, 0x2f)], "path-nul": [(path, 0)],
+        "path-size": [(part + 8, 200), (part + 9, 255)], "hash": [(path + 3, 9)], "offset": [(path + 10, 9)],
+        "mode": [(entry + 89, 0)], "flags": [(entry + 91, 0x80)], "ns": [(entry + 59, 0xff)],
+        "entry-zero": [(entry + 95, 1)], "extras": [(entry + 92, 1)], "itself": [(entry + 89, 0x80)],
+        "named-slash": [(second + 96, 0x2f)], "holds-nothing": [(second + 90, 64)], "device": [(second + 89, 0x20)],
+        "link": [(second + 89, 0xa0)], "target": [(second + 90, 4)], "records": [(second + 90, 8)],
+    }
+    for name, changes in damage.items():
+        put("layer_index", "damaged-" + name, b"E" + bytes([len(changes)]) + b"".join(
+            struct.pack("<HB", *change) for change in changes) + b"\0" + FOUR_ENTRIES)
+    with open(os.path.join(HERE, "corpus/layer_index/seed-header"), "rb") as file:
+        header = file.read()
+    for name, (at, value) in {"magic": (0, 1), "version": (8, 9), "size": (12, 1), "no-directories": (32, 0),
+                              "no-blocks": (48, 0), "last-block": (54, 9), "no-pages": (56, 0), "pages": (56, 2),
+                              "flags": (60, 4), "all-flags": (60, 3), "made-ns": (107, 0xff),
+                              "ctime-ns": (111, 0xff), "handle-size": (132, 0), "handle-long": (133, 1),
+                              "tail": (500, 1)}.items():
+        changed = bytearray(header)
+        changed[1 + at] = value
+        put("layer_index", "header-" + name, bytes(changed))
+    put("layer_index", "page-long", b"A" + bytes(4200))
+    put("layer_index", "damaged-cut", b"E\0\5" + FOUR_ENTRIES)
+
+
+FOUR_ENTRIES = b"\0\3\4name\x21\1\7\0\1\0\5\3abc"
+
+
 def main():
     text_targets()
+    layer_index()
     binary_records()
     merges()
     options()

@@ -3,6 +3,7 @@
 // Flags A: redirects are followed, B: metacopy=on, C: data-only layers, D: an upper.  The name, up to a NUL;
 // then for each thing found a byte: what is found (the low 3 bits), its records (the next 3), its opaque
 // (the top 2); after one with a redirect its value, up to a NUL.
+//
 // unit: engine/format/merge_rule.cc engine/format/opaque.h
 #include <algorithm>
 #include <cerrno>

@@ -1,7 +1,9 @@
 // Mount options as a whole: what is accepted describes a mount that can be made, what is refused is refused
 // in one line with a remedy. Flags A: called as fuse-overlayfs, B: not root, C: without CAP_SYS_ADMIN, D:
 // strict, E: lists can be read. Then the arguments of -o between NULs; behind an empty one, what every @FILE
-// holds. unit: engine/format/mount_options.cc engine/format/option_table.cc engine/format/layer_options.cc
+// holds.
+//
+// unit: engine/format/mount_options.cc engine/format/option_table.cc engine/format/layer_options.cc
 // unit: engine/format/mount_flags.cc
 #include <sys/mount.h>
 
@@ -104,6 +106,8 @@ void Parse(const std::vector<std::string>& texts, bool strict, const OptionConte
 }  // namespace plyfs::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const bool kNamed = !plyfs::KnownOptions().empty();
+  plyfs::fuzz::Require(kNamed);
   plyfs::fuzz::Input in(data, size);
   in.Flags();
   plyfs::OptionContext context;

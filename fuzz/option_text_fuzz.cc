@@ -1,5 +1,7 @@
 // The text of mount options: splitting, escapes, numbers, id maps, typos.  All of it sees the same input,
-// which is text; a second word stands behind a NUL. unit: engine/format/option_text.cc
+// which is text; a second word stands behind a NUL.
+//
+// unit: engine/format/option_text.cc
 #include <algorithm>
 #include <cmath>
 

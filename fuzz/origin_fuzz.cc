@@ -1,4 +1,5 @@
 // The record overlay.origin: what is decoded is written and decoded again; what is encoded comes back.
+//
 // unit: engine/format/origin.cc
 #include "engine/format/origin.h"
 #include "fuzz/input.h"

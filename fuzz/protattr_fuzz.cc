@@ -1,4 +1,5 @@
 // The records overlay.protattr and overlay.nlink.
+//
 // unit: engine/format/protattr.cc
 #include <cerrno>
 #include <climits>

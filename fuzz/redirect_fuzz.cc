@@ -1,5 +1,6 @@
 // The record overlay.redirect, parsed and composed.
 // Flag A: the rest is names to compose, the object's first, between NULs; else it is a record's value.
+//
 // unit: engine/format/redirect.cc
 #include <cerrno>
 

@@ -1,4 +1,5 @@
 // Whiteouts by name: which names are whiteouts, and what they hide.  The input is names between NULs.
+//
 // unit: engine/format/whiteout_names.h
 #include "engine/base/name.h"
 #include "engine/format/whiteout_names.h"

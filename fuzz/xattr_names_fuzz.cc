@@ -2,6 +2,7 @@
 // his reaches a record of the overlay's.
 // Flag A: user.overlay.* is ours, B: other tools' records are read.  Then a name that a caller gives, up to a
 // NUL, then what listxattr gave of an object.
+//
 // unit: engine/format/xattr_names.cc
 #include <cerrno>
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tools/plyctl/stats_table.h"
+
 namespace plyfs::tool {
 namespace {
 
