@@ -93,7 +93,8 @@ TEST(InFlight, NobodyIsAnsweredWhoDidNotInterrupt) {
   EXPECT_TRUE(transport.sent().empty());
 }
 
-// What is at rest is no request, whatever an INTERRUPT names: a reply to none would be read as a notification.
+// What is at rest is no request, whatever an INTERRUPT names: a reply to none would be read as a
+// notification.
 TEST(InFlight, AnInterruptOfNothingAnswersNothing) {
   const DyingProcess client;
   FakeTransport transport;
