@@ -4,7 +4,7 @@
 // (fuse_client.h).  Needs root: the layers are on a tmpfs of a mount namespace of its own, without devices
 // and small.
 //
-// unit: fuse/names.cc fuse/files.cc fuse/dirs.cc fuse/attrs.cc
+// unit: fuse/decode.cc fuse/exchange.cc fuse/names.cc fuse/init.cc fuse/trace.cc
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
