@@ -3,6 +3,7 @@
 // unit: engine/format/acl.cc
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "engine/format/acl.h"
@@ -38,6 +39,16 @@ void InheritAny(std::string_view value, uint32_t mode) {
   Require((inherited->mode & ~0777u) == (mode & ~0777u));
 }
 
+// acl(5): one of each of the three, a mask where somebody is named.
+bool Complete(const Acl& acl) {
+  const auto count = [&](AclTag tag) {
+    return std::ranges::count_if(acl, [&](const AclEntry& entry) { return entry.tag == tag; });
+  };
+  const bool named = count(AclTag::kUser) + count(AclTag::kGroup) > 0;
+  return count(AclTag::kUserObj) == 1 && count(AclTag::kGroupObj) == 1 && count(AclTag::kOther) == 1 &&
+         count(AclTag::kMask) <= 1 && (!named || count(AclTag::kMask) == 1);
+}
+
 void Parse(std::string_view value, uint32_t mode) {
   const Result<Acl> acl = ParseAcl(value);
   if (!acl) return Require(acl.error() == EINVAL || acl.error() == EOPNOTSUPP);
@@ -46,6 +57,8 @@ void Parse(std::string_view value, uint32_t mode) {
   const Result<Acl> again = ParseAcl(written);
   Require(again.ok() && *again == *acl);
   if (acl->empty()) return;
+  Require(Complete(*acl));
+  for (const AclEntry& entry : *acl) Require(entry.perm <= 7);
   Require(acl->size() >= 3 && ModeOfAcl(*acl).exact == (acl->size() == 3));
   Require((ModeOfAcl(*acl).permissions & ~0777u) == 0);
   Inherit(*acl, mode);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -106,10 +107,45 @@ std::unique_ptr<UnionFs> Mount() {
   return *std::move(opened);
 }
 
+// What the nodes are that the client was told of: only files are opened, as special files are the kernel's
+// (F26), and only directories are opened as such.
+class Types {
+ public:
+  void Told(const fuse::wire::InHeader& header, std::string_view body) {
+    switch (header.opcode) {
+      case fuse::wire::kLookup:
+      case fuse::wire::kMkNod:
+      case fuse::wire::kMkDir:
+      case fuse::wire::kSymlink:
+      case fuse::wire::kLink:
+      case fuse::wire::kCreate:
+      case fuse::wire::kTmpFile: {
+        fuse::wire::EntryOut entry;
+        std::memcpy(&entry, body.data(), sizeof entry);
+        if (entry.nodeid != 0) types_[entry.nodeid] = entry.attr.mode & S_IFMT;
+        return;
+      }
+      case fuse::wire::kOpen:
+        return Require(!types_.contains(header.nodeid) || types_[header.nodeid] == S_IFREG);
+      case fuse::wire::kOpenDir:
+        return Require(!types_.contains(header.nodeid) || types_[header.nodeid] == S_IFDIR);
+      default:
+        return;
+    }
+  }
+
+ private:
+  std::map<uint64_t, uint32_t> types_{{1, S_IFDIR}};
+};
+
 void Run(const ClientScript& script) {
   (void)sys::KeepCapabilitiesAcrossFsIds();
   const std::unique_ptr<UnionFs> mounted = Mount();
   FuseClient client(mounted.get(), script.flags);
+  Types types;
+  client.told = [&](const ClientMessage& message, std::string_view body) {
+    types.Told(message.header(), body);
+  };
   for (const ClientMessage& message : script.messages) client.Say(message);
 }
 

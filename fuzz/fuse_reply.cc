@@ -106,6 +106,10 @@ void CheckBody(uint32_t opcode, std::string_view args, std::string_view body) {
 
 // A message that the decoder cannot take is EINVAL whatever it asks for.
 bool Malformed(std::string_view request, const Operation& operation) {
+  const auto header = As<wire::InHeader>(request);
+  if (header.len != request.size()) return true;
+  const size_t extensions = size_t{header.total_extlen} * 8;
+  if (extensions + operation.least > request.size() - sizeof header) return true;
   Message message{};
   return !Split(request, &message).ok() || message.body.size() < operation.least;
 }

@@ -40,14 +40,20 @@ void One(const IdMap& map, uint32_t id) {
 }
 
 void InAcl(const IdMap& map, std::string value) {
-  const IdMaps maps{map, map};
+  const IdMaps maps{map, IdMap()};
   const std::string before = value;
   const Status stored = StoreAcl(maps, value);
   Require(value.size() == before.size());
   const Result<Acl> acl = ParseAcl(before);
   if (!acl) return;
   for (size_t i = 0; i < acl->size(); ++i) One(map, (*acl)[i].id);
-  if (!stored || map.squashes()) return;
+  if (!stored) return;
+  const Result<Acl> after = ParseAcl(value);
+  for (size_t i = 0; i < acl->size() && after; ++i) {
+    const bool user = (*acl)[i].tag == AclTag::kUser;
+    Require((*after)[i].id == (user ? *map.Disk((*acl)[i].id) : (*acl)[i].id));
+  }
+  if (map.squashes()) return;
   // What was stored is shown as it was given.
   ShowAcl(maps, value);
   Require(value == before);

@@ -112,6 +112,9 @@ void Block(std::string bytes) {
   for (uint32_t number = 0; number < block->parts(); ++number) {
     auto part = block->part(number);
     Require(part.has_value() && !part->Find("no/name"));
+    for (std::string_view name : fuzz::Pieces(part->path(), '/')) {
+      Require(part->path().empty() || Name::Parse(name).ok());
+    }
     for (size_t i = 0; i < part->size(); ++i) {
       const IndexEntryView view = part->entry(i);
       Require(part->Find(view.name()).has_value());

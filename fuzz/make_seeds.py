@@ -28,6 +28,7 @@ def text_targets():
     put("protattr", "unknown", "@ax")
     put("protattr", "nlink-upper", "AU+1")
     put("protattr", "nlink-lower", "AL-2")
+    put("protattr", "nlink-two-signs", "AU+-5")
     put("protattr", "nlink-overflow", "AU+99999999999")
     for flags, family in (("@", "trusted"), ("A", "user"), ("B", "trusted"), ("C", "user")):
         put("xattr_names", f"{family}-{ord(flags)}",
@@ -63,6 +64,8 @@ def binary_records():
     put("origin", "big-endian", b"@" + value[:3] + b"\1" + value[4:])
     put("origin", "cut", b"@" + value[:-1])
     put("origin", "empty", b"@")
+    put("origin", "length-too-small", b"@" + value[:2] + b"\x15" + value[3:])
+    put("origin", "length-too-large", b"@" + value[:2] + b"\xff" + value[3:])
     put("origin", "encode", b"C\1" + UUID + handle)
     put("origin", "encode-long", b"A\1" + UUID + bytes(129))
     minimal = acl((1, 7), (4, 5), (32, 1))
@@ -73,6 +76,10 @@ def binary_records():
     put("acl", "version-1", b"\xed\x81@\1\0\0\0")
     put("acl", "no-mask", b"\xed\x81@" + acl((1, 7), (2, 6, 5), (4, 5), (32, 1)))
     put("acl", "no-order", b"\xed\x81@" + acl((4, 5), (1, 7), (32, 1)))
+    put("acl", "nothing-asked-for", b"\0\x81@" + acl((1, 7), (4, 7), (32, 7)))
+    put("acl", "nothing-asked-for-masked", b"\0\x41@" + acl((1, 7), (2, 7, 5), (4, 7), (16, 7), (32, 7)))
+    put("acl", "two-owners", b"\xed\x81@" + acl((1, 7), (1, 7), (4, 5), (32, 1)))
+    put("acl", "perm-8", b"\xed\x81@" + acl((1, 8), (4, 5), (32, 1)))
     put("acl", "any", b"\xed\x81A\xe0\x22\x84")
 
 
@@ -109,6 +116,11 @@ def options():
     put("option_text", "size", "512M")
     put("option_text", "seconds", "1.5e3")
     put("option_text", "typo", "lowerdir\0lowredir")
+    put("option_text", "typo-two", "lowerdir\0olxerdir")
+    put("option_text", "typo-almost-swapped", "ab\0bx")
+    put("option_text", "typo-more", "upperdir\0uppperdir")
+    put("option_text", "three-colons", "/a:::/b")
+    put("option_text", "trailing-colon", "/a:/b:")
     put("option_text", "list", "/a\n/b\n\n/c")
     put("option_text", "long", "x" * 200 + "\n")
     put("mount_options", "kernel", "@lowerdir=/a:/b,upperdir=/u,workdir=/w,redirect_dir=on,xino=auto")
@@ -166,6 +178,11 @@ def say(opcode, body=b"", node=1, flags=0, answer=0, uid=0, pid=1, extensions=b"
                        len(extensions) // 8, 0)
     message = head + body + extensions
     return bytes([flags, answer]) + struct.pack("<H", len(message)) + message
+
+
+def lie(message, size):
+    """The same, whose header says another size and keeps it."""
+    return b"\1" + message[1:4] + struct.pack("<I", size) + message[8:]
 
 
 def read_in(handle, size, offset=0):
@@ -243,6 +260,12 @@ def requests(target, node, handle):
         put(target, f"init-{minor}", b"@" + say(INIT, INIT_IN, pid=minor) + seeds["attrs"])
     put(target, "init-ancient", b"@" + say(INIT, struct.pack("<IIII", 7, 30, 0, 0)) + say(INIT, struct.pack(
         "<IIII", 6, 0, 0, 0)) + say(INIT, b"short"))
+    put(target, "lengths", b"@" + lie(say(LOOKUP, b"a\0"), 41) + lie(say(LOOKUP, b"a\0"), 1000) + lie(say(STATFS), 0))
+    put(target, "odd-mode", b"@" + say(LOOKUP, b"f\0") + say(SETATTR, setattr_in(1, mode=0xffffffff), node=node))
+    put(target, "listing-fails-later", b"@" + say(READDIRPLUS, read_in(handle, 4096), answer=200, pid=6400))
+    put(target, "open-what-is-no-file", b"@" + say(MKNOD, struct.pack("<IIII", 0o10644, 0, 0, 0) + b"p\0") + say(
+        MKNOD, struct.pack("<IIII", 0o20644, 0x105, 0, 0) + b"c\0") + b"".join(
+            say(opcode, bytes(8), node=at) for opcode in (OPEN, OPENDIR) for at in (1, node, node + 1)))
     put(target, "large-value", b"@" + say(GETXATTR, struct.pack("<II", 65536, 0) + b"user.a\0", pid=69000) + say(
         GETXATTR, struct.pack("<II", 65536, 0) + b"system.posix_acl_default\0", pid=12))
     put(target, "interrupt-none", b"@" + say(INTERRUPT, struct.pack("<Q", 1000)) + say(INTERRUPT, b"short"))

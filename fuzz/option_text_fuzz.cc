@@ -78,6 +78,9 @@ void Lowers(std::string_view text) {
     std::string again = Joined(list->lowers, ":");
     for (const std::string& path : list->data) again += "::" + Escaped(path);
     Require(SplitLowers(again, false, &why) == list);
+    // What has no escapes is written as it was.
+    if (text.find_first_of("\\,") != text.npos) continue;
+    Require(text == again || (trailing && text == again + ":"));
   }
   const auto twice = SplitLowersTwice(text);
   if (!twice) return;

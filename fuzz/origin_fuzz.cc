@@ -14,6 +14,7 @@ void Decode(std::string_view value) {
   Require(value.find(origin->handle) != value.npos);
   const std::optional<std::string> written = EncodeOrigin(*origin);
   Require(written && written->size() <= value.size() && written->size() <= kOriginMax);
+  Require(written->size() == static_cast<uint8_t>(value[2]));  // as long as it says that it is
   Require(DecodeOrigin(*written) == origin);
   // Only the flag "any endian" and what is behind the length may differ.
   std::string same(value.substr(0, written->size()));
