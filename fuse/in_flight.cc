@@ -93,6 +93,7 @@ std::vector<RequestSlot*> InFlight::Slots() {
 }
 
 bool InFlight::Interrupt(uint64_t unique) {
+  if (unique == 0) return false;  // a slot at rest has it
   for (RequestSlot* slot : Slots()) {
     if (slot->unanswered.load() != unique) continue;
     slot->interrupted.store(unique);

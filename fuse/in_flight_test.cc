@@ -93,6 +93,20 @@ TEST(InFlight, NobodyIsAnsweredWhoDidNotInterrupt) {
   EXPECT_TRUE(transport.sent().empty());
 }
 
+// What is at rest is no request, whatever an INTERRUPT names: a reply to none would be read as a
+// notification.
+TEST(InFlight, AnInterruptOfNothingAnswersNothing) {
+  const DyingProcess client;
+  FakeTransport transport;
+  InFlight in_flight(transport);
+  RequestSlot* slot = in_flight.Acquire();
+  Begin(*slot, wire::kLookup, 10, client.pid());
+  EXPECT_TRUE(InFlight::Claim(*slot, 10));
+  InFlight::End(*slot);
+  EXPECT_FALSE(in_flight.Interrupt(0));
+  EXPECT_TRUE(transport.sent().empty());
+}
+
 TEST(InFlight, RequestsWithEffectsAreNeverAnsweredEarly) {
   const DyingProcess client;
   FakeTransport transport;

@@ -16,10 +16,12 @@ constexpr bool IsWhiteoutName(std::string_view name) {
   return name.starts_with(kWhiteoutPrefix);
 }
 
-// The name that a whiteout's file hides in the layers below its own; empty: none, it is AUFS' own.
+// The name that a whiteout's file hides in the layers below its own; empty: none, it is AUFS' own, or what
+// stands behind the prefix is no name.
 constexpr std::string_view HiddenBy(std::string_view whiteout) {
   whiteout.remove_prefix(kWhiteoutPrefix.size());
-  return whiteout.starts_with(".wh.") ? std::string_view() : whiteout;
+  const bool no_name = whiteout == "." || whiteout == "..";
+  return no_name || whiteout.starts_with(kWhiteoutPrefix) ? std::string_view() : whiteout;
 }
 
 inline std::string WhiteoutNameOf(std::string_view name) {

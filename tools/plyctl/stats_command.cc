@@ -6,17 +6,14 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <map>
-#include <sstream>
 
 #include "engine/format/option_text.h"
 #include "engine/format/stats_ioctl.h"
 #include "engine/io/unique_fd.h"
+#include "tools/plyctl/stats_table.h"
 
 namespace plyfs::tool {
 namespace {
-
-constexpr int kColumn = 28;
 
 int Fail(const std::string& path, const char* why) {
   std::fprintf(stderr, "plyctl: stats: %s: %s\n", Shown(path).c_str(), why);
@@ -34,10 +31,6 @@ const char* WhyNot(int error) {
     default:
       return std::strerror(error);
   }
-}
-
-void Line(std::ostringstream& out, const std::string& name, const std::string& value) {
-  out << name << std::string(name.size() < kColumn ? kColumn - name.size() : 1, ' ') << value << '\n';
 }
 
 }  // namespace
@@ -60,25 +53,6 @@ std::optional<StatsCommand> ParseStatsCommand(const std::vector<std::string>& wo
     return std::nullopt;
   }
   return command;
-}
-
-std::string StatsTable(const std::string& answer) {
-  std::istringstream in(answer.substr(0, answer.find('\0')));
-  std::ostringstream out;
-  std::map<std::string, double> values;
-  std::string name, value;
-  while (in >> name >> value) {
-    Line(out, name, value);
-    values[name] = std::strtod(value.c_str(), nullptr);
-  }
-  if (const double requests = values["requests"]; requests > 0) {
-    char each[64];
-    std::snprintf(each, sizeof each, "%.2f", values["system_calls"] / requests);
-    Line(out, "system_calls_a_request", each);
-    std::snprintf(each, sizeof each, "%.4f", values["requests_handed_over"] / requests);
-    Line(out, "hand_overs_a_request", each);
-  }
-  return out.str();
 }
 
 int RunStatsCommand(const StatsCommand& command) {

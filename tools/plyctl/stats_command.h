@@ -16,10 +16,6 @@ struct StatsCommand {
 // The words behind "stats".  Null: wrong usage, *error_line says what.
 std::optional<StatsCommand> ParseStatsCommand(const std::vector<std::string>& words, std::string* error_line);
 
-// What is printed of the daemon's answer (format/stats_ioctl.h): a line a figure, in columns, and what
-// follows from them.
-std::string StatsTable(const std::string& answer);
-
 // Exit code.
 int RunStatsCommand(const StatsCommand& command);
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tools/plyctl/stats_table.h"
+
 namespace plyfs::tool {
 namespace {
 
@@ -29,6 +31,11 @@ TEST(StatsCommand, FiguresAndWhatFollowsFromThem) {
             "system_calls_a_request      2.50\n"
             "hand_overs_a_request        0.2500\n");
   EXPECT_EQ(StatsTable(std::string(4096, '\0')), "");
+}
+
+// The mount that answers may be anyone's: nothing of it is obeyed by a terminal.
+TEST(StatsCommand, ControlBytesAreNotPrinted) {
+  EXPECT_EQ(StatsTable("a\x1b[2J 1\x07\n"), "a?[2J                       1?\n");
 }
 
 }  // namespace
