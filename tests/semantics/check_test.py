@@ -131,17 +131,25 @@ class CheckTest(TwinTest):
 
 
 class Clean(CheckTest):
-    def check_written_by(self, kind, extra, redirect):
+    def check_written_by(self, kind, extra, redirect, *args):
         self.fill_lowers()
         self.up(kind, extra)
         self.work_on(redirect)
         self.umount()
         for lowers in (("l",), ()):
             for work in ("w", None):
-                self.clean(lowers=lowers, work=work)
+                self.clean(*args, lowers=lowers, work=work)
         before = self.on_disk()
-        self.clean("--repair")
+        self.clean("--repair", *args)
         self.assertEqual(self.on_disk(), before)
+        # And worked on once more by the other.
+        kernels = any(option in extra for option in ("metacopy=on", "index", "nfs_export"))
+        self.up("kernel" if kernels else "plyfs", extra)
+        os.chmod(self.path("m/gone/in"), 0o604)
+        self.write("m/acl/x", "again")
+        os.unlink(self.path("m/gone/new"))
+        self.umount()
+        self.clean(*args)
 
     def test_written_by_the_kernel(self):
         self.check_written_by("kernel", ",redirect_dir=off,metacopy=off", False)
@@ -154,6 +162,28 @@ class Clean(CheckTest):
 
     def test_written_by_the_kernel_with_metacopy(self):
         self.check_written_by("kernel", ",redirect_dir=on,metacopy=on,index=on", True)
+
+    def test_written_by_the_kernel_with_nfs_export(self):
+        self.check_written_by("kernel", ",redirect_dir=on,nfs_export=on", True)
+
+    def test_written_by_the_kernel_with_userxattr(self):
+        self.check_written_by("kernel", ",userxattr", False, "--userxattr")
+
+    def test_written_by_plyfs_with_userxattr(self):
+        self.check_written_by("plyfs", ",userxattr", False, "--userxattr")
+
+    def test_written_on_other_filesystems(self):
+        scratch = self.dir
+        for name, mkfs in (("xfs", ["mkfs.xfs", "-q"]), ("btrfs", ["mkfs.btrfs", "-q"])):
+            self.loop(name, mkfs, size=320 << 20)
+            for kind in ("kernel", "plyfs"):
+                with self.subTest(name=name, kind=kind):
+                    self.dir = os.path.join(scratch, name, kind)
+                    for directory in ("", "l", "u", "w", "m"):
+                        os.mkdir(self.path(directory))
+                    self.write("l/f", "x")
+                    self.check_written_by(kind, ",redirect_dir=on", True)
+                    self.dir = scratch
 
     def test_written_by_plyfs(self):
         self.check_written_by("plyfs", ",redirect_dir=off", False)
@@ -669,7 +699,8 @@ class Use(CheckTest):
         self.refuses("u", "l", naming="l: one upper directory")
         self.refuses("u", "--fix", naming="--fix")
         self.refuses("u", "--lower", naming="--lower")
-        self.refuses("u", "--workdir=", "--lower", "l::", naming="--lower l::")
+        self.refuses("u", "--lower", "l::", naming="--lower l::")
+        self.refuses("u", "--workdir=", naming="--workdir=")
         self.refuses("nowhere", naming="nowhere: No such file or directory")
         self.refuses("l/f", naming="l/f: Not a directory")
         self.refuses("u", "--lower", "nowhere", naming="nowhere: no such directory")

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/format/opaque.h"
+#include "engine/format/origin.h"
 #include "engine/format/protattr.h"
 #include "engine/format/redirect.h"
 #include "tools/plyctl/check_records.h"
@@ -70,7 +71,7 @@ void Claims::CheckFile(const LowerPath& path, int fd, const struct statx& st, Re
   if (!origin || FormOf(*origin) != OriginForm::kHandle) return;
   // But not where it has several links: their copies are objects of their own (S6).
   if (found.fate == Found::kFound && found.nlink > 1) return;
-  const auto [it, first] = by_origin_.try_emplace(*origin, path);
+  const auto [it, first] = by_origin_.try_emplace(origin->substr(0, kOriginMax), path);
   if (first) return;
   report_->Mend("", path.ToString(),
                 NameOf(Record::kOrigin, stack_.records) + " is that of " + Quoted(it->second.ToString()) +
@@ -89,12 +90,13 @@ void Claims::CheckDirectory(const LowerPath& path, int fd, const ObjectId& merge
                 "one is a copy: remove its redirect, or make it opaque");
 }
 
-void Claims::CheckAbsoluteRedirect(const LowerPath& path, const RecordSet& set) {
+void Claims::CheckOwnRedirect(const LowerPath& path, const RecordSet& set) {
   const std::optional<std::string>& value = set.Of(Record::kRedirect);
   const std::optional<std::string>& opaque = set.Of(Record::kOpaque);
   if (!value || (opaque && ParseOpaque(*opaque) == Opaque::kYes)) return;
   Result<Redirect> redirect = ParseRedirect(*value);
-  if (!redirect.ok()) return;
+  // Longer ones no mount has written (L15), and memory is not theirs.
+  if (!redirect.ok() || redirect->path.size() > kRedirectMax) return;
   // What a relative one is relative to is known of siblings only.
   const std::string target =
       redirect->absolute ? std::string(redirect->path) : path.Parent().Child(redirect->path).ToString();

@@ -36,7 +36,7 @@ class Claims {
   // `merged`: the topmost lower directory that joins it; unknown: none, or the lowers are not known.
   void CheckDirectory(const LowerPath& path, int fd, const ObjectId& merged, RecordSet* set);
   // Where the lowers are not known.
-  void CheckAbsoluteRedirect(const LowerPath& path, const RecordSet& set);
+  void CheckOwnRedirect(const LowerPath& path, const RecordSet& set);
   // What only the whole of upper tells: link counts.
   void Finish();
 

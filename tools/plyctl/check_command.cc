@@ -204,7 +204,7 @@ std::optional<CheckCommand> ParseCheckCommand(const std::vector<std::string>& wo
       command.userxattr = true;
     } else if (word == "--verbose" || word == "-v") {
       command.verbose = true;
-    } else if (TakeValue(words, &i, "--workdir", &value).value_or(false)) {
+    } else if (TakeValue(words, &i, "--workdir", &value).value_or(false) && !value.empty()) {
       command.workdir = value;
     } else if (TakeValue(words, &i, "--lower", &value).value_or(false)) {
       if (!TakeLowers(value, &command, error_line)) return std::nullopt;

@@ -47,7 +47,8 @@ TEST(CheckCommand, Words) {
                                                 {"u", "--fix"},
                                                 {"u", "--lower", "a:"},
                                                 {""},
-                                                {"u", "--workdirs=w"}}) {
+                                                {"u", "--workdirs=w"},
+                                                {"u", "--workdir="}}) {
     line.clear();
     EXPECT_FALSE(ParseCheckCommand(words, &line));
     EXPECT_THAT(line, StartsWith("check: "));
@@ -233,6 +234,16 @@ TEST_F(CheckTest, Origins) {
   EXPECT_EQ(Get("u", "impure"), "y");
 }
 
+// rules: S6
+TEST_F(CheckTest, CopiesOfALowerFileWithTwoLinksAreFilesOfTheirOwn) {
+  for (const char* name : {"l/f", "u/f", "u/g"}) dir_.Write(name, "x");
+  Set("u", "impure", "y");
+  for (const char* name : {"u/f", "u/g"}) Set(name, "origin", OriginOf("l/f"));
+  EXPECT_EQ(Run().size(), 1u);
+  std::filesystem::create_hard_link(Path("l/f"), Path("l/g"));
+  EXPECT_THAT(Run(), IsEmpty());
+}
+
 // rules: M26
 TEST_F(CheckTest, TheRootsOrigin) {
   Set("u", "origin", OriginOf("l"));
@@ -270,6 +281,7 @@ TEST_F(CheckTest, BothFamilies) {
   MakeDir("u/d");
   EXPECT_EQ(::setxattr(Path("u/d").c_str(), "user.overlay.opaque", "y", 1, 0), 0);
   EXPECT_THAT(Run(), ElementsAre(StartsWith("note: 1 objects with user.overlay.*")));
+  Set("u/d", "overlay.anything", "x");  // escaped
   Set("u/d", "opaque", "y");
   ExpectLeft("\"d\": has records of both families");
 }
@@ -295,10 +307,20 @@ TEST_F(CheckTest, LinkCounts) {
   ExpectLeft("\"f\": trusted.overlay.nlink \"U-2\" makes 1 links of the 2 that upper has; ");
   Set("u/f", "nlink", "U-3");
   EXPECT_EQ(Run().size(), 1u);
+  Set("u", "impure", "y");
+  Set("u/f", "origin", OriginOf("l/f"));
+  for (const char* right : {"L+1", "L+2", "U+0"}) {
+    Set("u/f", "nlink", right);
+    EXPECT_THAT(Run(), IsEmpty()) << right;
+  }
+  Set("u/f", "nlink", "L+3");
+  ExpectLeft("\"f\": trusted.overlay.nlink \"L+3\" makes 4 links of the 2 that upper has; ");
 }
 
 // rules: M14-M17
 TEST_F(CheckTest, WhatIsLeftInWork) {
+  MakeWhiteout("w/work/#0");
+  EXPECT_THAT(Run(), IsEmpty());
   dir_.Write("w/work/#1", "x");
   ExpectMended("workdir \"work/#1\": was left by a mount that was cut off; the next mount deletes it; ");
   for (const char* name : {"w/work/#2", "w/work/#2/a", "w/work/#2/a/b"}) MakeDir(name);

@@ -90,13 +90,13 @@ Result<ObjectRecords> ReadAllRecords(int fd, const struct statx& st, bool is_roo
   while (!names.empty()) {
     const std::string_view name = names.substr(0, names.find('\0'));
     names.remove_prefix(std::min(name.size() + 1, names.size()));
-    if (other.IsPrivate(name)) read.other_family = true;
-    if (!records.names().IsPrivate(name)) continue;
     bool known = false;
     for (size_t i = 0; i < kRecordCount; ++i) {
-      if (records.names().Of(static_cast<Record>(i)) == name) there[i] = known = true;
+      const Record record = static_cast<Record>(i);
+      if (records.names().Of(record) == name) there[i] = known = true;
+      read.other_family |= other.Of(record) == name;
     }
-    read.unknown |= !known;
+    read.unknown |= !known && records.names().IsPrivate(name);
   }
   for (size_t i = 0; i < kRecordCount; ++i) {
     if (!there[i]) continue;

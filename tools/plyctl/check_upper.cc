@@ -13,12 +13,12 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "engine/base/name.h"
-#include "engine/format/opaque.h"
 #include "engine/io/sys_dir.h"
 #include "engine/io/sys_open.h"
 #include "engine/io/sys_stat.h"
 #include "engine/layer/object.h"
 #include "engine/layer/probe.h"
+#include "engine/layer/scan.h"
 #include "tools/plyctl/check_claims.h"
 #include "tools/plyctl/check_records.h"
 
@@ -65,7 +65,7 @@ class UpperCheck {
 
   Status Walk() {
     PLY_TRY(UniqueFd root, OpenToRead(stack_.upper, "."));
-    PLY_CHECK(CheckObject(root.get(), LowerPath(), /*is_root=*/true));
+    CheckObject(root.get(), LowerPath(), /*is_root=*/true);
     Lowers lowers;
     for (LayerId id = 0; stack_.lowers && id < stack_.lowers->lower_count(); ++id) {
       lowers.members.push_back(LowerMember{id, LowerPath()});
@@ -90,9 +90,9 @@ class UpperCheck {
     if (!lowers.members.empty()) lowers.lowest = lowers.members.back().layer;
     way_.push_back(Level{ObjectIdOf(st), std::move(path), {}, std::move(lowers)});
     report_->CountDirectory();
-    PLY_TRY(auto opaque, stack_.records.Get(dir_.get(), Record::kOpaque));
-    way_.back().marks_xattr_whiteouts = opaque && ParseOpaque(*opaque) == Opaque::kHasXwhiteouts;
-    return CheckEntries();
+    way_.back().marks_xattr_whiteouts = SaysXattrWhiteouts(dir_.get(), stack_.records).value_or(false);
+    CheckEntries();
+    return OkStatus();
   }
 
   // Upper may be deeper than descriptors or paths go, so the way back is ".."; it leads elsewhere if somebody
@@ -116,14 +116,15 @@ class UpperCheck {
   }
 
   // All of the directory that is open, those in it not entered.
-  Status CheckEntries() {
+  void CheckEntries() {
     Level& level = way_.back();
     std::vector<std::string> names;
     sys::DirReader reader(dir_.get());
     while (true) {
-      PLY_TRY(const sys::DirReader::Entry* entry, reader.Next());
-      if (!entry) break;
-      names.emplace_back(entry->name);
+      Result<const sys::DirReader::Entry*> entry = reader.Next();
+      if (!entry.ok()) Unreadable(level.path, entry.error());
+      if (!entry.ok() || *entry == nullptr) break;
+      names.emplace_back((*entry)->name);
     }
     std::sort(names.begin(), names.end());
     holds_copies_ = false;
@@ -132,23 +133,22 @@ class UpperCheck {
       Result<UniqueFd> fd = sys::OpenBeneath(dir_.get(), name.c_str(), O_PATH);
       if (fd.error() == ENOENT) continue;
       if (fd.ok()) {
-        PLY_CHECK(CheckObject(fd->get(), path, /*is_root=*/false));
+        CheckObject(fd->get(), path, /*is_root=*/false);
       } else {
         Unreadable(path, fd.error());
       }
     }
     std::reverse(level.dirs.begin(), level.dirs.end());
-    return CheckImpure();
+    CheckImpure();
   }
 
-  Status CheckObject(int fd, const LowerPath& path, bool is_root) {
-    PLY_TRY(struct statx st, sys::StatxFd(fd));
+  void CheckObject(int fd, const LowerPath& path, bool is_root) {
     if (!is_root) report_->CountObject();
-    Result<ObjectRecords> read = ReadAllRecords(fd, st, is_root, stack_.records);
-    if (!read.ok()) {
-      Unreadable(path, read.error());
-      return OkStatus();
-    }
+    Result<struct statx> looked = sys::StatxFd(fd);
+    Result<ObjectRecords> read = looked.ok() ? ReadAllRecords(fd, *looked, is_root, stack_.records)
+                                             : Result<ObjectRecords>(looked.status());
+    if (!read.ok()) return Unreadable(path, read.error());
+    const struct statx& st = *looked;
     RecordSet& set = read->set;
     // What is wrong with an object is told of its first name.
     const bool again = !S_ISDIR(st.stx_mode) && st.stx_nlink > 1 && !seen_.insert(st.stx_ino).second;
@@ -158,7 +158,7 @@ class UpperCheck {
     }
     if (is_root) {
       claims_.CheckRoot(set);
-      return OkStatus();
+      return;
     }
     if (set.whiteout_device) return CheckWhiteout(path);
     if (set.is_xattr_whiteout()) return CheckXattrWhiteout(path);
@@ -166,11 +166,11 @@ class UpperCheck {
     holds_copies_ |= origin && FormOf(*origin) == OriginForm::kHandle;
     if (S_ISDIR(st.stx_mode)) {
       way_.back().dirs.emplace_back(path.last());
-      return OkStatus();
+      return;
     }
     claims_.CountName(st);
     if (!again) claims_.CheckFile(path, fd, st, &set);
-    return set.Of(Record::kMetacopy) ? CheckMetacopy(path, set) : OkStatus();
+    if (set.Of(Record::kMetacopy)) CheckMetacopy(path, set);
   }
 
   void NoteFamilies(const ObjectRecords& read, const LowerPath& path) {
@@ -190,27 +190,27 @@ class UpperCheck {
   }
 
   // Over nothing they do no harm.
-  Status CheckWhiteout(const LowerPath& path) {
-    if (!stack_.lowers) return OkStatus();
-    PLY_TRY(bool hides, LowerPositive(Context(), way_.back().lowers.members, Name::Trusted(path.last())));
-    if (!hides) report_->Note(path.ToString(), "whiteouts that hide nothing in these lowers (harmless)");
-    return OkStatus();
+  void CheckWhiteout(const LowerPath& path) {
+    if (!stack_.lowers) return;
+    Result<bool> hides = LowerPositive(Context(), way_.back().lowers.members, Name::Trusted(path.last()));
+    if (hides.ok() && !*hides) {
+      report_->Note(path.ToString(), "whiteouts that hide nothing in these lowers (harmless)");
+    }
   }
 
   // X5.
-  Status CheckXattrWhiteout(const LowerPath& path) {
+  void CheckXattrWhiteout(const LowerPath& path) {
     if (way_.back().marks_xattr_whiteouts) return CheckWhiteout(path);
-    const std::string what =
-        "is an empty file with " + NameOf(Record::kWhiteout, stack_.records) +
-        " in a directory without opaque=x; plyfs and the kernel list it, but looking it up fails "
-        "(ENOENT)";
-    if (!stack_.work || !stack_.work->work) {
+    const std::string what = "is an empty file with " + NameOf(Record::kWhiteout, stack_.records) +
+                             " in a directory without opaque=x; plyfs and the kernel list it, but looking it "
+                             "up fails (ENOENT)";
+    if (stack_.work && stack_.work->work) {
+      report_->Mend("", path.ToString(), what, "a whiteout replaces it",
+                    [&] { return PutWhiteout(path.last()); });
+    } else {
       report_->Left("", path.ToString(), what, "give --workdir, where a whiteout to replace it can be made");
-      return OkStatus();
     }
-    report_->Mend("", path.ToString(), what, "a whiteout replaces it",
-                  [&] { return PutWhiteout(path.last()); });
-    return CheckWhiteout(path);
+    CheckWhiteout(path);
   }
 
   // In one step, so that what lies below never shows.
@@ -231,17 +231,16 @@ class UpperCheck {
   }
 
   // C2 D10.
-  Status CheckImpure() {
-    if (!holds_copies_) return OkStatus();
-    PLY_TRY(auto impure, stack_.records.Get(dir_.get(), Record::kImpure));
-    if (impure == "y") return OkStatus();
+  void CheckImpure() {
+    if (!holds_copies_) return;
+    Result<std::optional<std::string>> impure = stack_.records.Get(dir_.get(), Record::kImpure);
+    if (!impure.ok() || *impure == "y") return;
     report_->Mend(
         "", way_.back().path.ToString(),
         NameOf(Record::kImpure, stack_.records) +
             " is missing, but objects in it were copied up; plyfs and the kernel list other inode numbers "
             "than stat gives",
         "it is set", [&] { return stack_.records.Set(dir_.get(), Record::kImpure, "y"); });
-    return OkStatus();
   }
 
   ProbeContext Context() const { return ProbeContext{*stack_.lowers, stack_.records, rules_, nullptr}; }
@@ -271,46 +270,46 @@ class UpperCheck {
     return std::nullopt;
   }
 
-  Status CheckMetacopy(const LowerPath& path, const RecordSet& set) {
+  void CheckMetacopy(const LowerPath& path, const RecordSet& set) {
     report_->Note(
         path.ToString(),
         "files that hold metadata only; for the kernel with metacopy=on, plyfs refuses them (EPERM)");
-    if (!stack_.lowers) return OkStatus();
+    if (!stack_.lowers) return;
     std::optional<Probed> probed = Ask(path, set);
-    if (!probed || !probed->data_path) return OkStatus();
+    if (!probed || !probed->data_path) return;
     Result<LowerAnchor> data = FindInDataLayers(*stack_.lowers, *probed->data_path);
-    if (data.error() == ENOENT) {
-      report_->Left(
-          "", path.ToString(),
-          "holds metadata only, and no data-only lower has its data; plyfs and the kernel refuse to open it "
-          "(ENOENT)",
-          "name all lowers");
-    }
-    return data.ok() || data.error() == ENOENT ? OkStatus() : Status(data.status());
+    if (data.ok()) return;
+    report_->Left(
+        "", path.ToString(),
+        std::string("holds metadata only, and no data-only lower has its data; plyfs and the kernel "
+                    "refuse to open it (") +
+            std::strerror(data.error()) + ")",
+        "name all lowers");
   }
 
   Status Descend(const std::string& name) {
     const LowerPath path = way_.back().path.Child(name);
     Result<UniqueFd> fd = OpenToRead(dir_.get(), name.c_str());
     if (fd.error() == ENOENT) return OkStatus();
-    if (!fd.ok()) {
-      Unreadable(path, fd.error());
+    Result<struct statx> st = fd.ok() ? sys::StatxFd(fd->get()) : Result<struct statx>(fd.status());
+    Result<ObjectRecords> read = st.ok() ? ReadAllRecords(fd->get(), *st, /*is_root=*/false, stack_.records)
+                                         : Result<ObjectRecords>(st.status());
+    if (!read.ok()) {
+      Unreadable(path, read.error());
       return OkStatus();
     }
-    PLY_TRY(struct statx st, sys::StatxFd(fd->get()));
-    PLY_TRY(ObjectRecords read, ReadAllRecords(fd->get(), st, /*is_root=*/false, stack_.records));
     Lowers lowers;
     if (stack_.lowers) {
-      std::optional<Probed> probed = Ask(path, read.set);
+      std::optional<Probed> probed = Ask(path, read->set);
       if (probed) {
-        CheckRedirect(path, read.set, *probed);
+        CheckRedirect(path, read->set, *probed);
         lowers.members = std::move(probed->members);
         claims_.CheckDirectory(path, fd->get(), lowers.members.empty() ? ObjectId() : probed->first_member,
-                               &read.set);
+                               &read->set);
       }
     } else {
-      claims_.CheckDirectory(path, fd->get(), ObjectId(), &read.set);
-      claims_.CheckAbsoluteRedirect(path, read.set);
+      claims_.CheckDirectory(path, fd->get(), ObjectId(), &read->set);
+      claims_.CheckOwnRedirect(path, read->set);
     }
     return Enter(*std::move(fd), path, std::move(lowers));
   }
