@@ -1,6 +1,7 @@
 """plyctl check: what it finds in damaged upper directories, that it finds nothing in whole ones, and that the kernel
 mounts what it has mended (docs/check.md)."""
 import os
+import random
 import re
 import shutil
 import stat
@@ -390,6 +391,19 @@ class Damaged(CheckTest):
             self.mends(shown, "impure is missing")
             self.assertEqual(self.record(path, "impure"), b"y")
         self.assertEqual(self.kernel_shows(), before)
+
+    # D14: the kernel looks up what it lists in an impure directory, and fails with the first that is refused.
+    def test_impure_is_missing_where_something_is_refused(self):
+        self.copied("f")
+        self.write("u/g", "x")
+        self.set_record("u/g", "metacopy", b"")
+        os.removexattr(self.path("u"), "trusted.overlay.impure")
+        for args in ((), ("--repair",)):
+            found = [line for line in self.check(*args, code=1) if line[2] != "note"]
+            self.assertEqual([(line[0], line[2]) for line in found], [("g", "left as it is"), (".", "left as it is")])
+        self.assertEqual(sorted(self.kernel_shows()), ["f"])
+        os.unlink(self.path("u/g"))
+        self.mends(".", "impure is missing")
 
     def test_values_that_mean_nothing(self):
         os.mkdir(self.path("l/d"))
@@ -800,6 +814,95 @@ class Hostile(CheckTest):
         self.assertEqual({line[2] for line in found}, {"mended", "note"})
         self.assertTrue(all(len(line[1]) < 300 for line in found), found)
         self.clean(work=None)
+
+
+class Random(CheckTest):
+    """Upper directories full of records of any value on objects of any kind."""
+    ROUNDS = int(os.environ.get("PLYFS_CHECK_ROUNDS", "25"))
+
+    def lay(self, dice):
+        """Directories, files, whiteouts and so on of few names, in upper and two lowers, with records in upper."""
+        handles = [self.record("w/seed/" + name, "origin") for name in ("f", "d")]
+        values = {
+            "opaque": [b"y", b"x", b"n", b"", b"yy"], "impure": [b"y", b"", b"n"], "nlink": [b"U+1", b"L-1", b"U", b""],
+            "redirect": [b"a", b"b", b"/a", b"/a/b", b"/b/a", b"/..", b"..", b"/a//b", b"", b"a/b", b"b\0", b"/nowhere"],
+            "origin": [b"", b"junk", *handles], "metacopy": [b"", b"x"], "protattr": [b"a", b"", b"zz"],
+            "whiteout": [b"", b"y"], "uuid": [bytes(16), b"u"], "upper": [handles[1]], "later": [b"1"]}
+        records = {}
+        for layer in ("u", "l", "l2"):
+            dirs = [layer]
+            while dirs:
+                here = dirs.pop()
+                for name in dice.sample(["a", "b", "c", "d", "e"], dice.randrange(1, 5)):
+                    path = f"{here}/{name}"
+                    kind = dice.randrange(10)
+                    if kind < 5 and path.count("/") < 4:
+                        os.mkdir(self.path(path))
+                        dirs.append(path)
+                    elif kind < 7:
+                        self.write(path, dice.choice(["", "of " + layer]))
+                    elif kind == 7:
+                        os.symlink("a", self.path(path))
+                    elif kind == 8:
+                        self.whiteout(path)
+                    else:
+                        os.mkfifo(self.path(path))
+                    if layer == "u":
+                        for record in dice.sample(sorted(values), dice.choice([0, 0, 1, 1, 2, 3])):
+                            value = dice.choice(values[record])
+                            self.set_record(path, record, value)
+                            records.setdefault(path[2:], []).append((record, value))
+        return records
+
+    def seen_by_the_kernel(self):
+        """Type, mode and contents of what can be found, name by name."""
+        self.up("kernel", ",redirect_dir=on")
+        seen = {}
+        for where, dirs, files in os.walk(self.path("m")):
+            for name in dirs + files:
+                path = os.path.join(where, name)
+                st = tried(os.lstat, path)
+                if not isinstance(st, str):
+                    what = self.read(path) if stat.S_ISREG(st.st_mode) else None
+                    seen[os.path.relpath(path, self.path("m"))] = (st.st_mode, what)
+        self.umount()
+        return seen
+
+    def test_one_repair_mends_all_that_it_says(self):
+        for name in ("seed", "seed/d"):
+            os.mkdir(self.path("w", name))
+        self.write("w/seed/f", "x")
+        # Two handles, as copy-up writes them.
+        os.mkdir(self.path("l/d"))
+        self.up("kernel")
+        for name in ("f", "d"):
+            os.chmod(self.path("m", name), 0o700)
+            self.set_record("w/seed/" + name, "origin", self.record("u/" + name, "origin"))
+        self.umount()
+        self.two_lowers()
+        mended = 0
+        for seed in range(self.ROUNDS):
+            with self.subTest(seed=seed):
+                for name in ("u", "l", "l2"):
+                    shutil.rmtree(self.path(name))
+                    os.mkdir(self.path(name))
+                self.lay(random.Random(seed))
+                lowers = (("l", "l2"), ("l",), ())[seed % 3]
+                before = None
+                if len(lowers) == 2:
+                    self.seen_by_the_kernel()  # it writes records that it misses (L24), which change what it lists
+                    before = self.seen_by_the_kernel()
+                told = [line[:2] for line in self.check(lowers=lowers, code=None) if line[2] == "--repair mends it"]
+                done = [line[:2] for line in self.check("--repair", lowers=lowers, code=None) if line[2] == "mended"]
+                self.assertEqual(set(told) - set(done), set(), "said, but not done")
+                left = [line for line in self.check(lowers=lowers, code=None) if line[2] not in ("note", "left as it is")]
+                self.assertEqual(left, [])
+                mended += len(done)
+                if before is None:
+                    continue
+                after = self.seen_by_the_kernel()
+                self.assertEqual({name: after.get(name) for name in before}, before)
+        self.assertGreater(mended, 5 * self.ROUNDS)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ constexpr char kOwnNumber[] = "; plyfs and the kernel give the copy its own inod
 // M26: with index=on the root's says which lower is the topmost.
 void Claims::CheckRoot(const RecordSet& set) {
   const std::optional<std::string>& origin = set.Of(Record::kOrigin);
-  if (!origin || !stack_.origins || !stack_.origins->readable()) return;
+  if (!origin || !readable()) return;
   const Found found = stack_.origins->Look(*origin, S_IFDIR);
   if (found.fate == Found::kUnknown) return;
   if (found.fate == Found::kFound && found.object == stack_.lowers->lower(0).root_id()) return;
@@ -32,10 +32,20 @@ void Claims::CheckRoot(const RecordSet& set) {
                 "name the lowers that upper was used with, or mount with index=off");
 }
 
+bool Claims::readable() const {
+  return stack_.origins && stack_.origins->readable();
+}
+
+bool Claims::IsCopy(const RecordSet& set) const {
+  const std::optional<std::string>& origin = set.Of(Record::kOrigin);
+  if (!origin || FormOf(*origin) != OriginForm::kHandle) return false;
+  return !readable() || stack_.origins->Look(*origin, set.mode & S_IFMT).fate == Found::kFound;
+}
+
 OriginStore::Found Claims::CheckOrigin(const LowerPath& path, int fd, bool merged, RecordSet* set) {
   Found found;
   const std::optional<std::string>& origin = set->Of(Record::kOrigin);
-  if (!origin || !stack_.origins || !stack_.origins->readable()) return found;
+  if (!origin || !readable()) return found;
   found = stack_.origins->Look(*origin, set->mode & S_IFMT);
   const std::string name = NameOf(Record::kOrigin, stack_.records);
   if (found.fate == Found::kElsewhere) {
@@ -69,8 +79,9 @@ void Claims::CheckFile(const LowerPath& path, int fd, const struct statx& st, Re
   CheckLinks(path, fd, st, found.fate == Found::kFound ? found.nlink : 0, set);
   const std::optional<std::string>& origin = set->Of(Record::kOrigin);
   if (!origin || FormOf(*origin) != OriginForm::kHandle) return;
-  // But not where it has several links: their copies are objects of their own (S6).
-  if (found.fate == Found::kFound && found.nlink > 1) return;
+  // But not where that leads nowhere, nor where it has several links: copies of such are objects of their own
+  // (S6).
+  if (readable() && (found.fate != Found::kFound || found.nlink > 1)) return;
   const auto [it, first] = by_origin_.try_emplace(origin->substr(0, kOriginMax), path);
   if (first) return;
   report_->Mend("", path.ToString(),

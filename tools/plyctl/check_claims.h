@@ -37,6 +37,8 @@ class Claims {
   void CheckDirectory(const LowerPath& path, int fd, const ObjectId& merged, RecordSet* set);
   // Where the lowers are not known.
   void CheckOwnRedirect(const LowerPath& path, const RecordSet& set);
+  // Whether listings have to look for the number of what it is a copy of.
+  bool IsCopy(const RecordSet& set) const;
   // What only the whole of upper tells: link counts.
   void Finish();
 
@@ -48,6 +50,8 @@ class Claims {
     int64_t in_lower = 0;            // at most; 0: not known
     int64_t in_upper = 0;
   };
+  // Whether what origins lead to can be found out.
+  bool readable() const;
   OriginStore::Found CheckOrigin(const LowerPath& path, int fd, bool merged, RecordSet* set);
   void CheckLinks(const LowerPath& path, int fd, const struct statx& st, uint32_t lower_links,
                   RecordSet* set);

@@ -61,6 +61,8 @@ class UpperCheck {
     std::vector<std::string> dirs;  // not entered yet, the next one last
     Lowers lowers;
     bool marks_xattr_whiteouts = false;  // opaque=x
+    bool holds_copies = false;           // something in it has an origin
+    bool holds_refused = false;          // looking something in it up fails
   };
 
   Status Walk() {
@@ -78,6 +80,7 @@ class UpperCheck {
         PLY_CHECK(Descend(name));
         continue;
       }
+      CheckImpure();
       way_.pop_back();
       if (way_.empty()) return OkStatus();
       PLY_CHECK(GoBack());
@@ -127,7 +130,6 @@ class UpperCheck {
       names.emplace_back((*entry)->name);
     }
     std::sort(names.begin(), names.end());
-    holds_copies_ = false;
     for (const std::string& name : names) {
       const LowerPath path = level.path.Child(name);
       Result<UniqueFd> fd = sys::OpenBeneath(dir_.get(), name.c_str(), O_PATH);
@@ -139,7 +141,6 @@ class UpperCheck {
       }
     }
     std::reverse(level.dirs.begin(), level.dirs.end());
-    CheckImpure();
   }
 
   void CheckObject(int fd, const LowerPath& path, bool is_root) {
@@ -162,14 +163,13 @@ class UpperCheck {
     }
     if (set.whiteout_device) return CheckWhiteout(path);
     if (set.is_xattr_whiteout()) return CheckXattrWhiteout(path);
-    const std::optional<std::string>& origin = set.Of(Record::kOrigin);
-    holds_copies_ |= origin && FormOf(*origin) == OriginForm::kHandle;
     if (S_ISDIR(st.stx_mode)) {
       way_.back().dirs.emplace_back(path.last());
       return;
     }
     claims_.CountName(st);
     if (!again) claims_.CheckFile(path, fd, st, &set);
+    way_.back().holds_copies |= claims_.IsCopy(set);
     if (set.Of(Record::kMetacopy)) CheckMetacopy(path, set);
   }
 
@@ -230,17 +230,25 @@ class UpperCheck {
     return moved;
   }
 
-  // C2 D10.
+  // C2 D10.  Of the open directory, when all that is in it has been seen.
   void CheckImpure() {
-    if (!holds_copies_) return;
+    if (!way_.back().holds_copies) return;
     Result<std::optional<std::string>> impure = stack_.records.Get(dir_.get(), Record::kImpure);
     if (!impure.ok() || *impure == "y") return;
-    report_->Mend(
-        "", way_.back().path.ToString(),
-        NameOf(Record::kImpure, stack_.records) +
-            " is missing, but objects in it were copied up; plyfs and the kernel list other inode numbers "
-            "than stat gives",
-        "it is set", [&] { return stack_.records.Set(dir_.get(), Record::kImpure, "y"); });
+    const std::string path = way_.back().path.ToString();
+    const std::string what = NameOf(Record::kImpure, stack_.records) +
+                             " is missing, but objects in it were copied up; plyfs and the kernel list other "
+                             "inode numbers than stat gives";
+    // The kernel looks up all that it lists in such a directory, and fails with the first that is refused
+    // (D14).
+    if (way_.back().holds_refused) {
+      report_->Left("", path, what,
+                    "see first to what cannot be looked up in it, which would keep the kernel from "
+                    "listing it");
+      return;
+    }
+    report_->Mend("", path, what, "it is set",
+                  [&] { return stack_.records.Set(dir_.get(), Record::kImpure, "y"); });
   }
 
   ProbeContext Context() const { return ProbeContext{*stack_.lowers, stack_.records, rules_, nullptr}; }
@@ -251,6 +259,7 @@ class UpperCheck {
     const Level& level = way_.back();
     Result<Probed> probed = ProbeName(Context(), dir_.get(), level.lowers, Name::Trusted(path.last()));
     if (probed.ok()) return *std::move(probed);
+    way_.back().holds_refused = true;
     const int error = probed.error();
     const std::vector<RecordFault> own = FaultsOf(set, stack_.records.names().userxattr());
     const bool told = std::any_of(own.begin(), own.end(), [](const RecordFault& fault) {
@@ -311,6 +320,7 @@ class UpperCheck {
       claims_.CheckDirectory(path, fd->get(), ObjectId(), &read->set);
       claims_.CheckOwnRedirect(path, read->set);
     }
+    way_.back().holds_copies |= claims_.IsCopy(read->set);
     return Enter(*std::move(fd), path, std::move(lowers));
   }
 
@@ -329,8 +339,7 @@ class UpperCheck {
   Claims claims_;
   absl::flat_hash_set<uint64_t> seen_;  // the numbers of objects that have several names
   UniqueFd dir_;
-  std::vector<Level> way_;     // from the root to the open directory
-  bool holds_copies_ = false;  // the open directory, as far as it was read
+  std::vector<Level> way_;  // from the root to the open directory
 };
 
 }  // namespace
