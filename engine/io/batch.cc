@@ -97,6 +97,8 @@ bool ProbeBatch::Next(ProbeOutcome* outcome) {
   if (uring_ == nullptr && MustNotBlock(probe)) Launch();
   if (uring_ != nullptr) {
     uring_->Take(next_ - uring_base_, outcome);
+    // A path may be longer than one call takes.
+    if (outcome->error == ENAMETOOLONG) ProbeNow(probe, question_, outcome);
   } else if (rings_ == nullptr) {
     ProbeNow(probe, question_, outcome);
   } else {

@@ -1,6 +1,7 @@
 #include "engine/io/batch.h"
 
 #include <dirent.h>
+#include <linux/limits.h>
 #include <sys/stat.h>
 
 #include <string>
@@ -64,6 +65,22 @@ INSTANTIATE_TEST_SUITE_P(Each, BatchTest,
                          ::testing::Combine(::testing::Values("/tmp", "/dev/shm"),
                                             ::testing::Values(Backend::kBlocking, Backend::kUring,
                                                               Backend::kForbidden, Backend::kCold)));
+
+TEST_P(BatchTest, PathsMayBeLongerThanOneCallTakes) {
+  MakeLayers(12, 3);
+  std::string path = "d/";
+  while (path.size() < 2 * PATH_MAX) path += "./";
+  path += "f";
+  for (Probe& probe : probes_) probe.path = path.c_str();
+  ProbeBatch batch(probes_, ProbeQuestion{.open = true, .open_flags = O_PATH, .stat = true}, Rings());
+  ProbeOutcome outcome;
+  for (size_t i = 0; i < probes_.size(); ++i) {
+    ASSERT_TRUE(batch.Next(&outcome));
+    EXPECT_EQ(outcome.error, i % 3 == 0 ? 0 : ENOENT);
+    EXPECT_EQ(outcome.fd.valid(), i % 3 == 0);
+  }
+  ExpectBackend(batch);
+}
 
 TEST_P(BatchTest, OutcomesComeInOrderWithTheCallersNumbers) {
   MakeLayers(60, 7);

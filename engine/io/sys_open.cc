@@ -1,8 +1,13 @@
 #include "engine/io/sys_open.h"
 
+#include <linux/limits.h>
 #include <linux/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <cstring>
+#include <string>
+#include <string_view>
 
 #include "engine/io/sys_call.h"
 #include "engine/io/sys_creds.h"
@@ -37,8 +42,28 @@ Result<UniqueFd> OpenAt2(int dirfd, const char* path, int flags, mode_t mode, ui
                     [&] { return static_cast<int>(::syscall(SYS_openat2, dirfd, path, &how, sizeof how)); }));
 }
 
+namespace {
+
+// The kernel takes no path of PATH_MAX bytes, but layers may be as deep as they like.
+Result<UniqueFd> OpenInPieces(int dirfd, std::string_view path, int flags, mode_t mode) {
+  UniqueFd at;
+  while (path.size() >= PATH_MAX) {
+    const size_t end = path.rfind('/', PATH_MAX - 1);
+    if (end == path.npos) return Errno(ENAMETOOLONG);
+    const std::string piece(path.substr(0, end));
+    PLY_TRY(at,
+            OpenAt2(at ? at.get() : dirfd, piece.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, kBeneath));
+    path.remove_prefix(end + 1);
+  }
+  return OpenAt2(at ? at.get() : dirfd, std::string(path).c_str(), flags | O_NOFOLLOW, mode, kBeneath);
+}
+
+}  // namespace
+
 Result<UniqueFd> OpenBeneath(int dirfd, const char* path, int flags, mode_t mode) {
-  return OpenAt2(dirfd, path, flags | O_NOFOLLOW, mode, kBeneath);
+  Result<UniqueFd> fd = OpenAt2(dirfd, path, flags | O_NOFOLLOW, mode, kBeneath);
+  if (fd.error() != ENAMETOOLONG || std::strlen(path) < PATH_MAX) return fd;
+  return OpenInPieces(dirfd, path, flags, mode);
 }
 
 Result<UniqueFd> Reopen(int fd, int flags) {

@@ -24,7 +24,7 @@ Result<UniqueFd> OpenAt2(int dirfd, const char* path, int flags, mode_t mode, ui
 
 // `path` beneath `dirfd`, never following a symlink.  O_CLOEXEC and O_NOFOLLOW are added.  A symlink in the
 // way is ELOOP; as the last component it is ELOOP too, but with O_PATH it is what is opened.  A way out of
-// `dirfd`, or into a mount, is EXDEV.
+// `dirfd`, or into a mount, is EXDEV.  The path may have more bytes than PATH_MAX.
 Result<UniqueFd> OpenBeneath(int dirfd, const char* path, int flags, mode_t mode = 0);
 
 // A second descriptor of the object that `fd` (O_PATH or not) holds, opened anew with `flags`.  A symlink is

@@ -1,7 +1,10 @@
 #include "engine/io/sys_open.h"
 
+#include <linux/limits.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+
+#include <string>
 
 #include "engine/io/sys_dir.h"
 #include "engine/io/sys_stat.h"
@@ -26,6 +29,31 @@ TEST_P(OpenTest, BeneathOpensWhatLiesBeneathAndNothingElse) {
   EXPECT_EQ(OpenBeneath(dir_.fd(), "out", O_RDONLY).error(), ELOOP);
   EXPECT_EQ(OpenBeneath(dir_.fd(), "../x", O_PATH).error(), EXDEV);
   EXPECT_EQ(OpenBeneath(dir_.fd(), "/etc/passwd", O_RDONLY).error(), EXDEV);
+}
+
+TEST_P(OpenTest, BeneathTakesPathsOfAnyLength) {
+  const std::string name(250, 'd');
+  std::string path;
+  UniqueFd at = *Dup(dir_.fd());
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_TRUE(MkdirAt(at.get(), name.c_str(), 0755).ok());
+    at = *OpenBeneath(at.get(), name.c_str(), O_PATH | O_DIRECTORY);
+    path += name + "/";
+  }
+  ASSERT_TRUE(MknodAt(at.get(), "f", S_IFREG | 0600, 0).ok());
+  ASSERT_TRUE(SymlinkAt("f", at.get(), "link").ok());
+  EXPECT_TRUE(OpenBeneath(dir_.fd(), (path + "f").c_str(), O_RDONLY).ok());
+  EXPECT_EQ(OpenBeneath(dir_.fd(), (path + "absent").c_str(), O_RDONLY).error(), ENOENT);
+  EXPECT_EQ(OpenBeneath(dir_.fd(), (path + "link").c_str(), O_RDONLY).error(), ELOOP);
+  EXPECT_EQ(OpenBeneath(dir_.fd(), ("/" + path + "f").c_str(), O_RDONLY).error(), EXDEV);
+  EXPECT_EQ(OpenBeneath(dir_.fd(), std::string(5000, 'n').c_str(), O_RDONLY).error(), ENAMETOOLONG);
+  // One byte less than the kernel takes, that, and one more.
+  for (size_t size : {PATH_MAX - 1, PATH_MAX, PATH_MAX + 1}) {
+    std::string exact = path.substr(0, 2510);
+    while (exact.size() + 2 < size) exact += "./";
+    exact.resize(size - 1, '/');
+    EXPECT_TRUE(OpenBeneath(dir_.fd(), (exact + ".").c_str(), O_PATH).ok()) << size;
+  }
 }
 
 TEST_P(OpenTest, PathDescriptorOfASymlinkIsTheSymlink) {

@@ -1,8 +1,11 @@
 #include "engine/layer/in_use.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 
+#include <cerrno>
 #include <string_view>
+#include <thread>
 
 #include "engine/format/option_text.h"
 #include "engine/io/mount_table.h"
@@ -33,6 +36,16 @@ ObjectId DirectoryAt(const std::string& path) {
 }
 
 }  // namespace
+
+bool LockDirectory(int fd, std::chrono::milliseconds patience) {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return false;
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
 
 std::string LockHolder(const ObjectId& dir) {
   pid_t pid = FlockHolder(dir.dev, dir.ino);

@@ -5,12 +5,17 @@
 #ifndef PLYFS_ENGINE_LAYER_IN_USE_H_
 #define PLYFS_ENGINE_LAYER_IN_USE_H_
 
+#include <chrono>
 #include <optional>
 #include <string>
 
 #include "engine/format/anchor.h"
 
 namespace plyfs {
+
+// Takes the lock of the directory that `fd` holds, which goes with `fd`; waits for it that long.  The holder
+// is mostly a daemon about to die: the caller unmounted and goes on at once.
+bool LockDirectory(int fd, std::chrono::milliseconds patience);
 
 // " (pid N)" for whoever holds the directory's lock; empty: nobody that shows.
 std::string LockHolder(const ObjectId& dir);

@@ -45,22 +45,34 @@ std::string OriginStore::Make(const Layer& layer, int fd) const {
   return EncodeOrigin(origin).value_or(std::string());
 }
 
-std::optional<ObjectId> OriginStore::Find(std::string_view value, uint32_t type) const {
+OriginStore::Found OriginStore::Look(std::string_view value, uint32_t type) const {
+  Found found;
   std::optional<OriginHandle> origin = DecodeOrigin(value);
-  if (!origin || origin->of_upper) return std::nullopt;
+  if (!origin || origin->of_upper) return found;
+  found.fate = Found::kElsewhere;
   for (const Filesystem& fs : filesystems_) {
     if (origin->uuid != fs.uuid && origin->uuid != FsUuid{}) continue;
+    if (found.fate == Found::kElsewhere) found.fate = Found::kGone;
     Result<UniqueFd> fd =
         sys::OpenByHandleAt(fs.mount.get(), sys::FileHandle{origin->type, origin->handle}, O_PATH);
     if (!fd.ok()) continue;
     Result<struct statx> st = sys::StatxFd(fd->get());
-    if (!st.ok() || (st->stx_mode & S_IFMT) != type) continue;
-    // Several copies may stem from a file with several links, and numbers are unique (S4, S6;
-    // fs/overlayfs/inode.c:ovl_getattr).
-    if (type != S_IFDIR && st->stx_nlink > 1) return std::nullopt;
-    return ObjectIdOf(*st);
+    if (!st.ok()) continue;
+    found.fate = (st->stx_mode & S_IFMT) == type ? Found::kFound : Found::kOtherType;
+    found.object = ObjectIdOf(*st);
+    found.nlink = st->stx_nlink;
+    if (found.fate == Found::kFound) break;
   }
-  return std::nullopt;
+  return found;
+}
+
+std::optional<ObjectId> OriginStore::Find(std::string_view value, uint32_t type) const {
+  const Found found = Look(value, type);
+  if (found.fate != Found::kFound) return std::nullopt;
+  // Several copies may stem from a file with several links, and numbers are unique (S4, S6;
+  // fs/overlayfs/inode.c:ovl_getattr).
+  if (type != S_IFDIR && found.nlink > 1) return std::nullopt;
+  return found.object;
 }
 
 }  // namespace plyfs

@@ -28,6 +28,19 @@ class OriginStore {
   bool readable() const { return privileged_; }
   // The object, if it is still there and of type `type` (S_IFMT bits): never an error (L21).
   std::optional<ObjectId> Find(std::string_view value, uint32_t type) const;
+  // The same, and why there is none.
+  struct Found {
+    enum Fate : uint8_t {
+      kUnknown,    // the record names nothing
+      kElsewhere,  // something of a filesystem that no lower lies on
+      kGone,
+      kOtherType,
+      kFound,
+    } fate = kUnknown;
+    ObjectId object{};
+    uint32_t nlink = 0;
+  };
+  Found Look(std::string_view value, uint32_t type) const;
 
  private:
   struct Filesystem {

@@ -8,7 +8,6 @@
 #include <cinttypes>
 #include <cstring>
 #include <optional>
-#include <thread>
 #include <vector>
 
 #include "engine/base/log.h"
@@ -31,17 +30,6 @@ Errno Refuse(std::string* line, const char* option, const std::string& value, in
              const std::string& cause, const char* remedy) {
   *line = std::string(option) + "=" + value + ": " + cause + "; " + remedy;
   return Errno(error);
-}
-
-// The holder is mostly a daemon about to die: the caller unmounted and mounts again at once.
-bool LockPatiently(int fd) {
-  auto until = std::chrono::steady_clock::now() + kLockPatience;
-  while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) return false;
-    if (std::chrono::steady_clock::now() > until) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return true;
 }
 
 // The kernel's own directories have no mode bits, which keeps out whoever has no capability: such a mounter's
@@ -109,11 +97,11 @@ Status WorkDir::Lock(const Layer& upper, const StackConfig& config, std::string*
   upper_lock_ = *std::move(upper_lock);
   PLY_TRY(struct statx st, sys::StatxFd(base_.get()));
   const ObjectId work = ObjectIdOf(st);
-  if (!LockPatiently(upper_lock_.get())) {
+  if (!LockDirectory(upper_lock_.get(), kLockPatience)) {
     return Refuse(error_line, "upperdir", config.upperdir, EBUSY,
                   "in use by another mount" + LockHolder(upper.root_id()), "unmount that first");
   }
-  if (!LockPatiently(base_.get())) {
+  if (!LockDirectory(base_.get(), kLockPatience)) {
     return Refuse(error_line, "workdir", config.workdir, EBUSY, "in use by another mount" + LockHolder(work),
                   "unmount that first");
   }

@@ -139,7 +139,7 @@ Status CopyUp(Parts& parts, const InodeRef& inode, CopyUpData data) {
 Status MarkImpure(Parts& parts, int upper_dir) {
   if (Planted(Plant::kImpure)) return OkStatus();
   PLY_TRY(auto impure, parts.records.Get(upper_dir, Record::kImpure));
-  if (impure) return OkStatus();
+  if (impure == "y") return OkStatus();  // any other value means nothing (L22)
   Status marked = parts.records.Set(upper_dir, Record::kImpure, "y");
   return marked.error() == EOPNOTSUPP ? OkStatus() : marked;
 }

@@ -62,22 +62,13 @@ std::optional<std::vector<std::string>> Components(const InodeRef& dir) {
   return std::vector<std::string>(names.rbegin(), names.rend());
 }
 
-// Paths are walked in pieces that openat2 takes, whatever the depth.
 Result<UniqueFd> WalkUpper(const Layer& upper, const std::vector<std::string>& names) {
-  constexpr size_t kPiece = 3500;
-  UniqueFd at;
-  std::string piece = ".";
-  for (size_t i = 0; i < names.size(); ++i) {
-    piece += '/';
-    piece += names[i];
-    if (piece.size() < kPiece && i + 1 < names.size()) continue;
-    Result<UniqueFd> next = at.valid() ? sys::OpenBeneath(at.get(), piece.c_str(), O_PATH | O_DIRECTORY)
-                                       : upper.OpenAt(piece, O_PATH | O_DIRECTORY);
-    if (!next.ok()) return next;
-    at = *std::move(next);
-    piece = ".";
+  std::string path = ".";
+  for (const std::string& name : names) {
+    path += '/';
+    path += name;
   }
-  return at.valid() ? Result<UniqueFd>(std::move(at)) : upper.OpenAt(LowerPath(), O_PATH | O_DIRECTORY);
+  return upper.OpenAt(path, O_PATH | O_DIRECTORY);
 }
 
 // What keeps a nameless object, if this is one.

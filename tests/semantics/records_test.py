@@ -52,6 +52,19 @@ class Records(TwinTest):
         self.assertEqual(names, ["f", "impure", "nlink", "opaque", "origin", "protattr"])
         self.assertEqual((opaque, impure, written, links), (["below"], ["f"], "written", 1))
 
+    # L22 C2: an impure mark that means nothing does not stand for one.
+    def test_a_malformed_impure_mark(self):
+        def lay():
+            for directory in ("l/d", "u/d"):
+                os.mkdir(self.path(directory))
+            self.write("l/d/f", "x")
+            self.set_record("u/d", "impure", b"no")
+
+        def act():
+            os.chmod(self.path("m/d/f"), 0o600)
+            return self.record("u/d", "impure")
+        self.assertEqual(self.on_both(lay, act), b"y")
+
     # L23 L13: a redirect may be as long as xattrs are; its target does not exist.
     def test_the_longest_redirect(self):
         self.loop("big", ["mkfs.xfs", "-q"], size=320 << 20)

@@ -11,6 +11,48 @@ CAP_DAC_READ_SEARCH = 2
 PR_CAPBSET_DROP = 24
 
 
+class Depth(TwinTest):
+    DEPTH, NAME = 30, "d" * 200
+
+    def at_depth(self, top, each=None, last=None):
+        """Goes down, calling each(level) in every directory, and gives what last() does in the lowest."""
+        os.chdir(self.path(top))
+        try:
+            for level in range(self.DEPTH):
+                if each:
+                    each(level)
+                os.chdir(self.NAME)
+            return last() if last else None
+        finally:
+            os.chdir("/")
+
+    # rules: L6: layers are merged however deep they are, beyond what one path can name.
+    def test_deeper_than_paths_are_long(self):
+        def lay():
+            for layer in ("l", "l2"):
+                self.at_depth(layer, lambda level: os.mkdir(self.NAME), lambda layer=layer: self.write_here("of-" + layer))
+
+        def act():
+            def last():
+                os.chmod("of-l2", 0o600)
+                os.rename("of-l", "moved")
+                self.write_here("new")
+                return (sorted(os.listdir(".")), os.stat("of-l2").st_mode, tried(os.stat, "absent"))
+            return (self.at_depth("m", None, last),
+                    self.at_depth("u", None, lambda: sorted(os.listdir("."))))
+        self.two_lowers()
+        seen = self.on_both(lay, act)
+        self.assertEqual(seen[0][0], ["moved", "new", "of-l2"])
+        self.assertEqual(seen[1], ["moved", "new", "of-l", "of-l2"])
+        for layer in ("l", "l2", "u"):
+            subprocess.run(f"rm -rf {self.dir}/*/{layer}", shell=True, check=True)
+
+    @staticmethod
+    def write_here(name):
+        with open(name, "w", encoding="utf-8") as file:
+            file.write(name)
+
+
 class Stacking(TwinTest):
     # rules: M11: an overlay is a lower like any other, at any depth, and never an upper.
     def test_overlays_beneath(self):

@@ -1,10 +1,11 @@
-// plyctl: works on layers offline (`index`) and looks into live mounts (`stats`).  Reads the command line and
-// calls the command.
+// plyctl: works on layers offline (`index`, `check`) and looks into live mounts (`stats`).  Reads the command
+// line and calls the command.
 #include <cstdio>
 #include <string>
 #include <vector>
 
 #include "engine/format/option_text.h"
+#include "tools/plyctl/check_command.h"
 #include "tools/plyctl/index_command.h"
 #include "tools/plyctl/stats_command.h"
 
@@ -12,6 +13,7 @@ namespace plyfs::tool {
 namespace {
 
 constexpr char kHelp[] = R"(Usage: plyctl index [--index-dir DIR] LAYER...
+       plyctl check UPPER [--lower DIR]... [--workdir DIR] [--userxattr] [--repair] [--verbose]
        plyctl stats MOUNTPOINT
        plyctl --help | --version
 
@@ -23,11 +25,21 @@ index   reads each layer (a directory that plyfs mounts as a lower one) and writ
         --index-dir DIR   made if it is not there; without it $XDG_CACHE_HOME/plyfs, as root /var/cache/plyfs,
                           else ~/.cache/plyfs
 
+check   looks for what is wrong in the upper directory of a mount that is not live: a line each, with what plyfs and
+        the kernel make of it and what mends it.  docs/check.md lists all there is.
+
+        --lower DIR       a lower directory, topmost first; A:B and A::DATA as in lowerdir= too.  Without them what
+                          records lead to is not checked
+        --workdir DIR     the mount's work directory; without it what is left in it is not checked
+        --userxattr       for mounts with userxattr: records are user.overlay.*, not trusted.overlay.*
+        --repair          mends what can be mended without losing anything
+        --verbose, -v     tells what is harmless one by one
+
 stats   prints what the mount has done so far and holds in memory, a figure a line: requests and those that changed
         threads, system calls that it made, names, attributes, watches and descriptors that it keeps, its memory
         and how much that may be.  For root and for who mounted it.
 
-Exit status: 0 done, 1 not, with one line on stderr.
+Exit status: 0 done, 1 not, with one line on stderr; of check 0: nothing is wrong any more, 1: something is.
 )";
 
 int Say(const std::string& text) {
@@ -43,6 +55,10 @@ int Main(const std::vector<std::string>& words) {
   if (command == "index") {
     auto index = ParseIndexCommand({words.begin() + 1, words.end()}, &line);
     if (index) return index->help ? Say(kHelp) : RunIndexCommand(*index);
+  }
+  if (command == "check") {
+    auto check = ParseCheckCommand({words.begin() + 1, words.end()}, &line);
+    if (check) return check->help ? Say(kHelp) : RunCheckCommand(*check);
   }
   if (command == "stats") {
     auto stats = ParseStatsCommand({words.begin() + 1, words.end()}, &line);
