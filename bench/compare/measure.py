@@ -82,6 +82,7 @@ class Run:
     def watched(self, work):
         """What `work` gives and what the daemon used for it."""
         pid = self.contender.pid
+        told = self.contender.told(self.point)
         counter = Counter(pid, self.stack.folder) if self.bench.count and pid else None
         before = host.Usage(pid)
         try:
@@ -91,6 +92,8 @@ class Run:
             calls = counter.stop() if counter else None
         if calls is not None:
             got["calls"] = calls
+        for name, now in (self.contender.told(self.point) if told else {}).items():
+            got[name] = now - told[name]
         return got
 
     def usage_since(self, before):

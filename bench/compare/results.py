@@ -22,6 +22,9 @@ class Figure:
         self.calls = {}  # system call -> count an operation, where they were counted
         for name in {name for sample in samples for name in sample.get("calls", {})}:
             self.calls[name] = statistics.median(sample["calls"].get(name, 0) / sample["ops"] for sample in samples)
+        # What plyfs tells of itself; of others nothing.
+        self.told = {name: statistics.median(sample[name] / sample["ops"] for sample in samples)
+                     for name in ("system_calls", "handed_over") if all(name in sample for sample in samples)}
         self.rss_anon_kib = max(sample["rss_anon_kib"] for sample in samples)
 
 

@@ -58,7 +58,7 @@ def costs(results, kind):
 
 
 def daemons(results, kind):
-    """CPU, requests and memory of the daemons, an operation."""
+    """CPU, requests, system calls, hand-overs and memory of the daemons, an operation."""
     for row in results.rows():
         lines = []
         for layers in results.layers(kind):
@@ -66,10 +66,13 @@ def daemons(results, kind):
                 if figure := results.figure(kind, layers, row[0], row[1], contender, row[2]):
                     total = sum(sample["cpu_ns"] for sample in figure.samples) / len(figure.samples) / 1e9
                     lines.append([contender, str(layers), f"{total:.3f} s", cost(figure.cpu_ns),
-                                  f"{figure.requests:.2f}", f"{figure.rss_anon_kib / 1024:.1f} MiB"])
+                                  f"{figure.requests:.2f}",
+                                  *(f"{figure.told[name]:.2f}" if name in figure.told else "-"
+                                    for name in ("system_calls", "handed_over")),
+                                  f"{figure.rss_anon_kib / 1024:.1f} MiB"])
         if lines and row[0] != "mount":
             yield f"\n{work_name(*row)}"
-            head = ["", "layers", "CPU a run", "CPU an op", "requests an op", "RssAnon"]
+            head = ["", "layers", "CPU a run", "CPU an op", "requests an op", "calls an op", "handed over", "RssAnon"]
             yield from ("  " + text for text in grid(lines, head))
 
 
