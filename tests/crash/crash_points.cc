@@ -199,17 +199,17 @@ bool IsWanted(const Options& options, size_t index, size_t n, size_t ground) {
 
 Tally RunCase(const Case& c, size_t index, const std::map<std::string, std::unique_ptr<Disk>>& disks,
               const Options& options) {
-  Trail trail;
-  if (std::string why = CrashRun(c, disks.at("ext4").get(), options, Cut::kNone, &trail).Learn();
-      !why.empty()) {
-    printf("FAILED  crash %s: %s\n", c.name.c_str(), why.c_str());
-    return {1, 1};
-  }
+  std::map<std::string, Trail> trails;  // which calls are made is also the filesystem's affair
   Tally tally;
   size_t changes = 0;
   for (size_t ground = 0; ground < std::size(kGrounds); ++ground) {
     const auto& [name, type, cut] = kGrounds[ground];
+    Trail& trail = trails[type];
     CrashRun run(c, disks.at(type).get(), options, cut, &trail);
+    if (std::string why = trail.states.empty() ? run.Learn() : ""; !why.empty()) {
+      printf("FAILED  crash %s: on %s: %s\n", c.name.c_str(), type, why.c_str());
+      return {1, 1};
+    }
     changes = run.last() + 1 - run.first();
     for (size_t n = run.first(); n <= run.last(); ++n) {
       if (!IsWanted(options, index, n, ground)) continue;
