@@ -180,6 +180,36 @@ TEST_F(CrashTest, RenamesOfDirectories) {
   CheckEveryStep("merged exchange", true, [this] { return Rename("dir", "empty", RENAME_EXCHANGE); });
 }
 
+class FailCall : public FaultHook {
+ public:
+  explicit FailCall(int nth) : nth_(nth) {}
+  int Before(Op) override { return ++seen_ == nth_ ? EIO : 0; }
+  bool failed() const { return seen_ >= nth_; }
+
+ private:
+  const int nth_;
+  int seen_ = 0;
+};
+
+// rules: M12
+TEST_F(CrashTest, AMountThatFailsSaysWhy) {
+  Put("b/f");
+  StackConfig config;
+  config.lowerdirs = {At("b")};
+  config.upperdir = At("u");
+  config.workdir = At("w");
+  config.lower = LowerMode::kFrozen;
+  bool more = true;
+  for (int nth = 1; more; ++nth) {
+    FailCall fault(nth);
+    std::string line;
+    ScopedFaults faults(&fault);
+    auto opened = UnionFs::Open(config, &line);
+    EXPECT_TRUE(opened.ok() || !line.empty()) << "call " << nth;
+    more = fault.failed();
+  }
+}
+
 // Fails each statx after a call of a kind: the change is done, its result cannot be looked at.
 class FailLookAfter : public FaultHook {
  public:
