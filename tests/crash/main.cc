@@ -1,7 +1,9 @@
 // plyfs_crash: makes every call of a script of operations fail, and crashes the daemon and the disk at each
 // step of it.  docs/faults.md says what is gone through and how to read the output.
 #include <getopt.h>
+#include <sched.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -39,6 +41,13 @@ const std::vector<Part>& Parts() {
   return parts;
 }
 
+const Part* FindPart(const std::string& name) {
+  for (const Part& part : Parts()) {
+    if (name == part.name) return &part;
+  }
+  return nullptr;
+}
+
 int Main(int argc, char** argv) {
   Options options;
   options.program = PLYFS_DEFAULT_BIN;
@@ -56,17 +65,28 @@ int Main(int argc, char** argv) {
     if (c == 'h') return fputs(kUsage, stdout), 0;
     if (c == '?') return fputs(kUsage, stderr), 1;
   }
+  for (int i = optind; i < argc; ++i) {
+    if (FindPart(argv[i]) != nullptr) continue;
+    fprintf(stderr, "plyfs_crash: %s: no such part; write faults, count, live or crash\n", argv[i]);
+    return 1;
+  }
   std::ifstream in(script_file);
+  if (!in) return fprintf(stderr, "plyfs_crash: %s: cannot be read; name a script\n", script_file.c_str()), 1;
   std::stringstream text;
   text << in.rdbuf();
   std::vector<Case> script;
   std::string error;
   if (!ParseScript(text.str(), &script, &error))
     return fprintf(stderr, "plyfs_crash: %s\n", error.c_str()), 1;
+  // What is mounted goes with us, however we end.
+  if (unshare(CLONE_NEWNS) < 0 || mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) < 0) {
+    fputs("plyfs_crash: cannot have mounts of its own; run it as root\n", stderr);
+    return 1;
+  }
   Tally all;
   for (const Part& part : Parts()) {
     bool wanted = optind == argc;
-    for (int i = optind; i < argc; ++i) wanted |= std::string(argv[i]) == part.name;
+    for (int i = optind; i < argc; ++i) wanted |= FindPart(argv[i]) == &part;
     if (!wanted) continue;
     const Tally tally = part.run(script, options);
     printf("%s: %lu of %lu points pass\n", part.name, tally.points - tally.failed, tally.points);
