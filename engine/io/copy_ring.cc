@@ -14,13 +14,15 @@ void RingCopy::Prepare(size_t i) {
     slot.phase = Slot::Phase::kIdle;
     return;
   }
-  if (int injected = FaultAt(reading ? Op::kRead : Op::kWrite); injected != 0) {
+  int injected = FaultAt(reading ? Op::kRead : Op::kWrite);
+  if (injected > 0) {
     Fail(injected);
     slot.phase = Slot::Phase::kIdle;
     return;
   }
   io_uring_sqe* sqe = ring_.Prepare(i);
   auto size = static_cast<unsigned>(slot.want - slot.done);
+  if (injected == kFaultShort && size > 1) size /= 2;
   if (reading) {
     io_uring_prep_read(sqe, from_, slot.buffer + slot.done, size, slot.offset + slot.done);
   } else {
@@ -43,6 +45,7 @@ void RingCopy::Settle(size_t i, int result) {
   // Passing: the same stretch once more.
   if (result == -EINTR || result == -EAGAIN) return Prepare(i);
   bool reading = slot.phase == Slot::Phase::kReading;
+  CallMade(reading ? Op::kRead : Op::kWrite, result < 0 ? -result : 0);
   if (result < 0 || (result == 0 && !reading)) {
     Fail(result < 0 ? -result : EIO);
     slot.phase = Slot::Phase::kIdle;

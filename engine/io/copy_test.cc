@@ -153,6 +153,17 @@ TEST_P(CopyTest, ARingThatBreaksIsMadeUpFor) {
   EXPECT_TRUE(All(to_.get()) == All(from_.get()));
 }
 
+TEST_P(CopyTest, CallsThatMoveLessLoseNothing) {
+  options_.clone = false;
+  Put(Noise(3 << 20, 13), 0);
+  {
+    auto plan = FaultPlan::Parse("read=short,write=short,copy_file_range@2=short");
+    ScopedFaults faults(plan->get());
+    EXPECT_EQ(*CopyData(from_.get(), to_.get(), 3 << 20, options_), 3u << 20);
+  }
+  EXPECT_TRUE(All(to_.get()) == All(from_.get()));
+}
+
 TEST_P(CopyTest, BrokenSourceIsItsErrno) {
   options_.clone = options_.copy_file_range = false;
   Put(Noise(3 << 20, 11), 0);

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstdio>
 #include <cstdlib>
 
 namespace plyfs {
@@ -92,11 +93,26 @@ int ErrnoByName(std::string_view name) {
 
 }  // namespace
 
+int FaultPlan::ActionByName(std::string_view action) {
+  if (action == "kill") return kKill;
+  if (action == "dead") return kDead;
+  if (action == "short") return kFaultShort;
+  if (action == "log") return kLog;
+  return ErrnoByName(action);
+}
+
 namespace fault_internal {
 thread_local constinit FaultHook* thread_hook = nullptr;
 #ifdef PLYFS_DEBUG
 std::atomic<FaultHook*> process_hook{nullptr};
 #endif
+
+int Ask(FaultHook& hook, Op op) {
+  int answer = EINTR;
+  while (answer == EINTR) answer = hook.Before(op);
+  bool moves_data = op == Op::kRead || op == Op::kWrite || op == Op::kCopyFileRange;
+  return answer == kFaultShort && !moves_data ? 0 : answer;
+}
 }  // namespace fault_internal
 
 const char* OpName(Op op) {
@@ -135,7 +151,7 @@ Result<std::unique_ptr<FaultPlan::Rule>> FaultPlan::ParseRule(std::string_view t
     rule->op = OpByName(what);
     if (rule->op == Op::kCount) return Errno(EINVAL);
   }
-  rule->error = action == "kill" ? kKill : action == "dead" ? kDead : ErrnoByName(action);
+  rule->error = ActionByName(action);
   if (rule->error == 0) return Errno(EINVAL);
   return rule;
 }
@@ -145,25 +161,33 @@ Result<std::unique_ptr<FaultPlan>> FaultPlan::Parse(std::string_view plan) {
   while (!plan.empty()) {
     size_t comma = plan.find(',');
     PLY_TRY(auto rule, ParseRule(plan.substr(0, comma)));
-    made->rules_.push_back(std::move(rule));
+    if (rule->error == kLog) {
+      made->logged_ = std::move(rule);
+    } else {
+      made->rules_.push_back(std::move(rule));
+    }
     plan = comma == std::string_view::npos ? std::string_view() : plan.substr(comma + 1);
   }
   return made;
 }
 
-bool FaultPlan::Fires(Rule& rule, Op op) {
+bool FaultPlan::Matches(const Rule& rule, Op op) {
   switch (rule.match) {
     case Match::kLinux61:
       return OpErrorOnLinux61(op) != 0;
     case Match::kOp:
-      if (op != rule.op) return false;
-      break;
+      return op == rule.op;
     case Match::kChange:
-      if (!OpChangesDisk(op)) return false;
-      break;
+      return OpChangesDisk(op);
     case Match::kAny:
-      break;
+      return true;
   }
+  return false;
+}
+
+bool FaultPlan::Fires(Rule& rule, Op op) {
+  if (!Matches(rule, op)) return false;
+  if (rule.match == Match::kLinux61) return true;
   uint64_t nth = rule.seen.fetch_add(1, std::memory_order_relaxed) + 1;
   return nth >= rule.from && nth <= rule.to;
 }
@@ -188,6 +212,15 @@ int FaultPlan::Before(Op op) {
     return EIO;
   }
   return answer;
+}
+
+void FaultPlan::After(Op op, int error) {
+  if (logged_ == nullptr || !Matches(*logged_, op)) return;
+  char line[80];
+  int size = std::snprintf(line, sizeof line, "plyfs: call %s %s\n", OpName(op),
+                           error == 0 ? "made" : ::strerrorname_np(error));
+  // One call a line, so that those of several threads do not mix.
+  (void)!::write(STDERR_FILENO, line, static_cast<size_t>(size));
 }
 
 Status InstallFaultsFromEnvironment() {

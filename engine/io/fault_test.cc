@@ -70,6 +70,27 @@ TEST(FaultTest, Linux61LacksTheYoungerCallsOnly) {
   EXPECT_EQ(plan->Before(Op::kChmod), 0);
 }
 
+// Asks while EINTR is the answer, and is never told to move less where nothing is moved.
+TEST(FaultTest, EintrIsCalledAgainAndShortIsForDataOnly) {
+  auto plan = Plan("open@1=EINTR,open@2=EIO,any@3=short,read@2=short,write@1=EINTR");
+  ScopedFaults faults(plan.get());
+  EXPECT_EQ(FaultAt(Op::kOpen), EIO);
+  EXPECT_EQ(FaultAt(Op::kStatx), 0);
+  EXPECT_EQ(FaultAt(Op::kRead), 0);
+  EXPECT_EQ(FaultAt(Op::kRead), kFaultShort);
+  EXPECT_EQ(FaultAt(Op::kWrite), 0);
+}
+
+TEST(FaultTest, LogTellsOfEachChange) {
+  auto plan = Plan("change=log");
+  ::testing::internal::CaptureStderr();
+  plan->After(Op::kRename, 0);
+  plan->After(Op::kStatx, 0);
+  plan->After(Op::kClone, EOPNOTSUPP);
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "plyfs: call rename made\nplyfs: call clone EOPNOTSUPP\n");
+}
+
 TEST(FaultTest, WhatIsNoPlanIsRefused) {
   for (const char* text : {"rename", "rename=", "rename=EFOO", "nosuch=EIO", "rename@=EIO", "rename@0=EIO",
                            "rename@x=EIO", "rename@1x=EIO", "=EIO", "rename=EIO,,open=EIO"}) {

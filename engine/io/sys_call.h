@@ -7,6 +7,7 @@
 #define PLYFS_ENGINE_IO_SYS_CALL_H_
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
 
 #include "engine/base/lock_order.h"
@@ -16,16 +17,25 @@
 
 namespace plyfs::sys {
 
+// call(size) for what moves up to `size` bytes, and may be made to move less.
+template <typename F>
+auto CallSized(Op op, size_t size, F call) -> Result<decltype(call(size))> {
+  lock_order::ExpectNone("a system call");
+  for (;;) {
+    int injected = FaultAt(op);
+    if (injected > 0) return Errno(injected);
+    calls_made.Add();
+    auto result = call(injected == kFaultShort && size > 1 ? size / 2 : size);
+    int error = result >= 0 ? 0 : errno;
+    CallMade(op, error);
+    if (error == 0) return result;
+    if (error != EINTR) return Errno(error);
+  }
+}
+
 template <typename F>
 auto Call(Op op, F call) -> Result<decltype(call())> {
-  lock_order::ExpectNone("a system call");
-  if (int injected = FaultAt(op); injected != 0) return Errno(injected);
-  for (;;) {
-    calls_made.Add();
-    auto result = call();
-    if (result >= 0) return result;
-    if (errno != EINTR) return LastErrno();
-  }
+  return CallSized(op, 0, [&](size_t) { return call(); });
 }
 
 // Call for what gives no value.

@@ -29,17 +29,16 @@ Result<size_t> Repeat(size_t size, Step step) {
 
 Result<size_t> Pread(int fd, void* buffer, size_t size, uint64_t offset) {
   return Repeat(size, [&](size_t done) {
-    return Call(Op::kRead, [&] {
-      return ::pread(fd, static_cast<char*>(buffer) + done, size - done, static_cast<off_t>(offset + done));
+    return CallSized(Op::kRead, size - done, [&](size_t count) {
+      return ::pread(fd, static_cast<char*>(buffer) + done, count, static_cast<off_t>(offset + done));
     });
   });
 }
 
 Result<size_t> Pwrite(int fd, const void* buffer, size_t size, uint64_t offset) {
   return Repeat(size, [&](size_t done) {
-    return Call(Op::kWrite, [&] {
-      return ::pwrite(fd, static_cast<const char*>(buffer) + done, size - done,
-                      static_cast<off_t>(offset + done));
+    return CallSized(Op::kWrite, size - done, [&](size_t count) {
+      return ::pwrite(fd, static_cast<const char*>(buffer) + done, count, static_cast<off_t>(offset + done));
     });
   });
 }
@@ -73,8 +72,9 @@ Status SyncFs(int fd) {
 Result<size_t> CopyFileRange(int from, uint64_t from_offset, int to, uint64_t to_offset, size_t size) {
   off_t in = static_cast<off_t>(from_offset);
   off_t out = static_cast<off_t>(to_offset);
-  PLY_TRY(ssize_t copied,
-          Call(Op::kCopyFileRange, [&] { return ::copy_file_range(from, &in, to, &out, size, 0); }));
+  PLY_TRY(ssize_t copied, CallSized(Op::kCopyFileRange, size, [&](size_t count) {
+            return ::copy_file_range(from, &in, to, &out, count, 0);
+          }));
   return static_cast<size_t>(copied);
 }
 

@@ -39,6 +39,19 @@ TEST_P(FileTest, WriteStoppedByTheSizeLimitIsShortThenFails) {
   EXPECT_EQ(second.error(), EFBIG);
 }
 
+// A call that moves less than it was asked for is followed by another.
+TEST_P(FileTest, ShortReadsAndWritesLoseNothing) {
+  auto plan = *FaultPlan::Parse("read=short,write=short,copy_file_range=short");
+  ScopedFaults faults(plan.get());
+  UniqueFd file = dir_.Open("f", O_RDWR | O_CREAT);
+  EXPECT_EQ(*Pwrite(file.get(), "0123456789", 10, 0), 10u);
+  char buffer[32];
+  EXPECT_EQ(*Pread(file.get(), buffer, 10, 0), 10u);
+  EXPECT_EQ(std::string_view(buffer, 10), "0123456789");
+  UniqueFd to = dir_.Open("to", O_RDWR | O_CREAT);
+  EXPECT_EQ(*CopyFileRange(file.get(), 0, to.get(), 0, 10), 5u);
+}
+
 TEST_P(FileTest, SizesHolesAndSync) {
   UniqueFd file = dir_.Write("f", "x");
   ASSERT_TRUE(Ftruncate(file.get(), 1 << 20).ok());

@@ -49,11 +49,17 @@ WorkDir::~WorkDir() = default;
 Result<std::unique_ptr<WorkDir>> WorkDir::Claim(const Layer& upper, const StackConfig& config,
                                                 std::string* error_line) {
   std::unique_ptr<WorkDir> work(new WorkDir);
-  PLY_CHECK(work->Place(upper, config, error_line));
-  LookBeneathSubmounts(upper, &work->base_);  // before the lock, which is the descriptor's
-  PLY_CHECK(work->Lock(upper, config, error_line));
-  PLY_CHECK(work->CheckMarks(work->base_.get(), config.workdir, error_line));
-  return work;
+  Status claimed = work->Place(upper, config, error_line);
+  if (claimed.ok()) {
+    LookBeneathSubmounts(upper, &work->base_);  // before the lock, which is the descriptor's
+    claimed = work->Lock(upper, config, error_line);
+  }
+  if (claimed.ok()) claimed = work->CheckMarks(work->base_.get(), config.workdir, error_line);
+  if (claimed.ok()) return work;
+  if (!error_line->empty()) return claimed.status();
+  return Refuse(error_line, "workdir", config.workdir, claimed.error(),
+                std::string("cannot look at it: ") + std::strerror(claimed.error()),
+                "see what ails its filesystem");
 }
 
 Status WorkDir::Place(const Layer& upper, const StackConfig& config, std::string* error_line) {

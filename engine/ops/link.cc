@@ -9,6 +9,16 @@
 #include "engine/ops/ops.h"
 
 namespace plyfs::ops {
+namespace {
+
+Status PutLink(Parts& parts, const FreeName& place, Name name, int fd) {
+  if (!place.whiteout) return sys::LinkFd(fd, place.upper->get(), name.str().c_str());
+  WorkTemp temp(*parts.work);
+  PLY_CHECK(sys::LinkFd(fd, temp.dir(), temp.name()));
+  return MoveIntoPlace(place, name, std::move(temp), /*is_dir=*/false);
+}
+
+}  // namespace
 
 Result<Entry> Link(Parts& parts, NodeId node, NodeId new_parent, Name new_name) {
   PLY_TRY(InodeRef inode, FindNode(parts, node));
@@ -22,15 +32,12 @@ Result<Entry> Link(Parts& parts, NodeId node, NodeId new_parent, Name new_name) 
   PLY_TRY(UniqueFd fd, OpenUpper(parts, inode, O_PATH));
   PLY_TRY(auto origin, parts.records.Get(fd.get(), Record::kOrigin));
   if (origin && !Planted(Plant::kLink)) PLY_CHECK(MarkImpure(parts, place.upper->get()));
-  if (place.whiteout) {
-    WorkTemp temp(*parts.work);
-    PLY_CHECK(sys::LinkFd(fd.get(), temp.dir(), temp.name()));
-    PLY_CHECK(MoveIntoPlace(place, new_name, std::move(temp), /*is_dir=*/false));
-  } else {
-    PLY_CHECK(sys::LinkFd(fd.get(), place.upper->get(), new_name.str().c_str()));
-  }
+  Status linked = PutLink(parts, place, new_name, fd.get());
+  inode->DropAttr();  // its links and its ctime
   const bool nameless = inode->unlinked();
-  Result<Entry> entry = PublishNew(parts, place, new_name);
+  Result<Entry> entry = linked.ok() ? PublishNew(parts, place, new_name) : Result<Entry>(linked.status());
+  // What the client knows of the object's other names is older, whatever came of it.
+  if (!entry.ok() && parts.invalidator) parts.invalidator->InvalidateAttr(inode->id());
   if (entry.ok() && nameless && Planted(Plant::kLinkat)) entry->attr.nlink = 0;
   return entry;
 }

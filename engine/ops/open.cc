@@ -40,7 +40,10 @@ Result<Opened> Open(Parts& parts, const Caller& caller, NodeId node, uint32_t fl
     PLY_CHECK(truncated);
   }
   Opened opened;
-  PLY_TRY(opened.keep_cache, CacheStillTrue(*inode, fd.get()));
+  Result<bool> keep = CacheStillTrue(*inode, fd.get());
+  // It is truncated, which the client takes for not done.
+  if (!keep.ok() && truncates && parts.invalidator) parts.invalidator->InvalidateData(node);
+  PLY_TRY(opened.keep_cache, keep);
   opened.handle = AddOpenFile(parts, inode, flags, std::move(fd), on_upper);
   if (truncates && kill_suidgid) {
     if (Result<FileAccess> access = AccessFile(parts, opened.handle); access.ok()) {

@@ -99,15 +99,7 @@ Status ChownToNobodyElse(Parts& parts, const Caller& caller, const InodeRef& ino
   return done;
 }
 
-}  // namespace
-
-Result<AttrReply> SetAttr(Parts& parts, const Caller& caller, NodeId node, Handle handle,
-                          const SetAttrArgs& args) {
-  PLY_TRY(InodeRef inode, FindNode(parts, node));
-  if (inode->unlinked() && Planted(Plant::kUnlinkedIo)) {
-    PLY_TRY(Attr unchanged, StatInode(parts, inode));
-    return MakeAttrReply(parts, *inode, unchanged, /*kept=*/false);
-  }
+Result<AttrReply> Change(Parts& parts, const Caller& caller, const InodeRef& inode, const SetAttrArgs& args) {
   if (ChangesNothing(args)) {
     PLY_CHECK(ChownToNobodyElse(parts, caller, inode));
   } else {
@@ -123,6 +115,23 @@ Result<AttrReply> SetAttr(Parts& parts, const Caller& caller, NodeId node, Handl
   bool kept = false;
   PLY_TRY(Attr attr, StatInode(parts, inode, &kept));
   return MakeAttrReply(parts, *inode, attr, kept);
+}
+
+}  // namespace
+
+Result<AttrReply> SetAttr(Parts& parts, const Caller& caller, NodeId node, Handle handle,
+                          const SetAttrArgs& args) {
+  PLY_TRY(InodeRef inode, FindNode(parts, node));
+  if (inode->unlinked() && Planted(Plant::kUnlinkedIo)) {
+    PLY_TRY(Attr unchanged, StatInode(parts, inode));
+    return MakeAttrReply(parts, *inode, unchanged, /*kept=*/false);
+  }
+  Result<AttrReply> reply = Change(parts, caller, inode, args);
+  // Some of it may be done, and what the client has cached is older.
+  if (!reply.ok() && parts.invalidator) {
+    args.size ? parts.invalidator->InvalidateData(node) : parts.invalidator->InvalidateAttr(node);
+  }
+  return reply;
 }
 
 }  // namespace plyfs::ops

@@ -180,5 +180,102 @@ TEST_F(CrashTest, RenamesOfDirectories) {
   CheckEveryStep("merged exchange", true, [this] { return Rename("dir", "empty", RENAME_EXCHANGE); });
 }
 
+class FailCall : public FaultHook {
+ public:
+  explicit FailCall(int nth) : nth_(nth) {}
+  int Before(Op) override { return ++seen_ == nth_ ? EIO : 0; }
+  bool failed() const { return seen_ >= nth_; }
+
+ private:
+  const int nth_;
+  int seen_ = 0;
+};
+
+// rules: M12
+TEST_F(CrashTest, AMountThatFailsSaysWhy) {
+  Put("b/f");
+  StackConfig config;
+  config.lowerdirs = {At("b")};
+  config.upperdir = At("u");
+  config.workdir = At("w");
+  config.lower = LowerMode::kFrozen;
+  bool more = true;
+  for (int nth = 1; more; ++nth) {
+    FailCall fault(nth);
+    std::string line;
+    ScopedFaults faults(&fault);
+    auto opened = UnionFs::Open(config, &line);
+    EXPECT_TRUE(opened.ok() || !line.empty()) << "call " << nth;
+    more = fault.failed();
+  }
+}
+
+// Fails each statx after a call of a kind: the change is done, its result cannot be looked at.
+class FailLookAfter : public FaultHook {
+ public:
+  explicit FailLookAfter(Op op) : op_(op) {}
+  int Before(Op op) override {
+    if (op == op_) done_ = true;
+    return done_ && op == Op::kStatx ? EIO : 0;
+  }
+
+ private:
+  const Op op_;
+  bool done_ = false;
+};
+
+class ClientTold : public Invalidator {
+ public:
+  void InvalidateEntry(NodeId, std::string_view name) override { names.emplace_back(name); }
+  void InvalidateAttr(NodeId node) override { attrs.push_back(node); }
+  void InvalidateData(NodeId node) override { data.push_back(node); }
+  std::vector<std::string> names;
+  std::vector<NodeId> attrs, data;
+};
+
+// What is done stays done; nothing that was known before is shown any more, by the engine or by the client.
+class LateFailure : public CrashTest {
+ protected:
+  int FailLate(Op change, const std::function<int()>& act) {
+    fs_->SetInvalidator(&told_);
+    FailLookAfter fault(change);
+    ScopedFaults faults(&fault);
+    return act();
+  }
+  ClientTold told_;
+};
+
+TEST_F(LateFailure, OfALinkShowsTheNewNameAndBothLinks) {
+  Begin(/*redirecting=*/false);
+  const NodeId own = Walk("own");
+  ASSERT_EQ(Stat("own").nlink, 1u);
+  EXPECT_EQ(FailLate(Op::kLink, [this] { return Link("own", "owndir/new"); }), EIO);
+  EXPECT_EQ(Stat("own").nlink, 2u);
+  EXPECT_EQ(Read("owndir/new"), "own");
+  EXPECT_EQ(told_.attrs, std::vector<NodeId>{own});
+  EXPECT_EQ(told_.names, std::vector<std::string>{"new"});
+}
+
+TEST_F(LateFailure, OfAttributesHasTheClientAskAgain) {
+  Begin(/*redirecting=*/false);
+  const NodeId own = Walk("own");
+  EXPECT_EQ(FailLate(Op::kChmod, [this] { return Chmod("own", 0600); }), EIO);
+  EXPECT_EQ(Stat("own").mode & 07777, 0600u);
+  EXPECT_EQ(told_.attrs, std::vector<NodeId>{own});
+}
+
+TEST_F(LateFailure, OfTruncationHasTheClientDropItsPages) {
+  Begin(/*redirecting=*/false);
+  const NodeId own = Walk("own");
+  SetAttrArgs cut;
+  cut.size = 1;
+  EXPECT_EQ(FailLate(Op::kTruncate, [&] { return fs_->SetAttr(me_, own, 0, cut).error(); }), EIO);
+  EXPECT_EQ(Stat("own").size, 1u);
+  const auto open_empty = [&] { return fs_->Open(me_, own, O_WRONLY | O_TRUNC, false).error(); };
+  EXPECT_EQ(FailLate(Op::kTruncate, open_empty), EIO);
+  EXPECT_EQ(Stat("own").size, 0u);
+  EXPECT_EQ(told_.data, (std::vector<NodeId>{own, own}));
+}
+
 }  // namespace
 }  // namespace plyfs

@@ -69,6 +69,50 @@ TEST_F(DiskOrderTest, CopiedDataIsSyncedBeforeItHasItsName) {
   }
 }
 
+// What a copy-up does to the disk, a run of writes being one: how many there are is the means' affair.
+class Effects : public FaultHook {
+ public:
+  int Before(Op op) override {
+    submits += op == Op::kUringSubmit;
+    if (!OpChangesDisk(op)) return 0;
+    if (op == Op::kWrite) ++under_way_;
+    if (op == Op::kFsync) synced_early |= under_way_ != 0;
+    if (order.empty() || order.back() != op) order.push_back(op);
+    if (op == Op::kClone) return EOPNOTSUPP;
+    return op == Op::kCopyFileRange ? EXDEV : 0;
+  }
+  void After(Op op, int error) override {
+    if (op == Op::kWrite) --under_way_;
+  }
+  std::vector<Op> order;
+  int submits = 0;
+  bool synced_early = false;  // while a write was under way
+
+ private:
+  int under_way_ = 0;
+};
+
+// rules: C4 C14
+TEST_F(DiskOrderTest, ARingHasTheSameEffectsInTheSameOrder) {
+  const std::string data(3'000'000, 'd');
+  Effects effects[2];
+  for (bool ring : {false, true}) {
+    StartOver();
+    Put("b/f", data);
+    Mount([&](StackConfig* config) { config->use_io_uring = ring; });
+    NodeId f = Walk("f");
+    {
+      ScopedFaults faults(&effects[ring]);
+      EXPECT_TRUE(fs_->Open(me_, f, O_WRONLY, false).ok());
+    }
+    EXPECT_TRUE(Get("u/f") == data);
+    EXPECT_FALSE(effects[ring].synced_early);
+  }
+  EXPECT_EQ(effects[0].submits, 0);
+  if (effects[1].submits == 0) GTEST_SKIP() << "io_uring is forbidden here";
+  EXPECT_EQ(effects[0].order, effects[1].order);
+}
+
 // rules: F11
 TEST_F(DiskOrderTest, FsyncOfADirectorySyncsUpper) {
   Put("b/low/f");
