@@ -121,7 +121,8 @@ class Trial {
     return false;
   }
 
-  // To the kernel a directory of upper with an origin may hold whiteouts, so that it looks into it early (R20).
+  // To the kernel a directory of upper with an origin may hold whiteouts, so that it looks into it early
+  // (R20).
   static bool IsDressed(Model& model, const Path& path) {
     Result<Stack> stack = model.Find(path);
     if (!stack.ok() || stack->size() > 1 || stack->front().layer != 0) return false;
