@@ -68,12 +68,14 @@ Status LookAtUpper(Parts& parts, RenamePlan* plan) {
   return plan->target_in_upper || plan->target_is_whiteout ? OkStatus() : Status(Errno(ESTALE));
 }
 
-// The name by which the layers below know a directory: its redirect, or its own name.
+// The name by which the layers below know a directory: what its redirect leads to, or its own name.
 Result<std::string> NameBelow(Parts& parts, const InodeRef& dir, const std::string& name) {
   if (!dir->is_upper()) return name;
   PLY_TRY(SharedFd fd, UpperDir(parts, dir));
   PLY_TRY(auto redirect, parts.records.Get(fd->get(), Record::kRedirect));
-  return redirect ? *redirect : name;
+  if (!redirect) return name;
+  PLY_TRY(Redirect parsed, ParseRedirect(*redirect));
+  return std::string(parsed.path);
 }
 
 Result<std::string> AbsoluteRedirect(Parts& parts, const RenameEnd& moved) {

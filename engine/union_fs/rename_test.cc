@@ -147,6 +147,19 @@ TEST_F(RenameTest, RedirectsLeadToWhatIsBelow) {
   EXPECT_EQ(Record("u/n", "redirect"), "/n");  // harmless
 }
 
+// rules: L13 R16
+TEST_F(RenameTest, WhatARedirectSaysBehindANulLeadsNowhere) {
+  Dir("u/c");
+  SetRecord("u/c", "redirect", std::string("/a\0b", 4));
+  Put("a/a/s/x", "x");
+  Dir("u/d");
+  MountRedirecting();
+  EXPECT_EQ(Rename("c/s", "d/s"), 0);
+  EXPECT_EQ(Record("u/d/s", "redirect"), "/a/s");
+  MountRedirecting();
+  EXPECT_EQ(Read("d/s/x"), "x");
+}
+
 // rules: R11 R12
 TEST_F(RenameTest, DirectoriesReplaceEmptyOnes) {
   Put("b/low/x");

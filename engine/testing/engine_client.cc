@@ -1,0 +1,429 @@
+#include "engine/testing/engine_client.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+
+namespace plyfs::model {
+namespace {
+
+Type TypeOf(uint32_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFDIR:
+      return Type::kDir;
+    case S_IFLNK:
+      return Type::kSymlink;
+    case S_IFIFO:
+      return Type::kFifo;
+    case S_IFSOCK:
+      return Type::kSocket;
+    case S_IFCHR:
+      return Type::kChar;
+    case S_IFBLK:
+      return Type::kBlock;
+    default:
+      return Type::kFile;
+  }
+}
+
+uint32_t ModeOf(Type type) {
+  static constexpr uint32_t kTypes[] = {S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK};
+  return kTypes[static_cast<int>(type)];
+}
+
+Sight SightOf(const Attr& attr) {
+  Sight sight{TypeOf(attr.mode), attr.mode & 07777, attr.uid,   attr.gid,
+              attr.rdev_major,   attr.rdev_minor,   attr.nlink, attr.size};
+  if (sight.type == Type::kDir) sight.size = 0;
+  return sight;
+}
+
+// fs/xattr.c: xattr_permission.
+Status CheckXattrName(const Attr& attr, const std::string& name, bool write) {
+  if (!name.starts_with("user.") || attr.is_regular() || attr.is_dir()) return OkStatus();
+  return Errno(write ? EPERM : ENODATA);
+}
+
+}  // namespace
+
+Status EngineMount::Mount() {
+  std::string line;
+  auto opened = UnionFs::Open(config_, &line);
+  if (!opened.ok()) {
+    std::fprintf(stderr, "%s: errno %d\n", line.c_str(), opened.error());
+    return opened.status();
+  }
+  fs_ = *std::move(opened);
+  return OkStatus();
+}
+
+EngineClient::~EngineClient() {
+  for (int slot = 0; slot < kSlots; ++slot) (void)Close(slot);
+  (void)DropCaches();
+}
+
+Result<EngineClient::Found> EngineClient::LookUp(NodeId dir, const std::string& name) {
+  PLY_TRY(Entry entry, fs().Lookup(me_, dir, Name::Trusted(name)));
+  if (entry.node == 0) return Errno(ENOENT);
+  Keep(entry);
+  return Found{entry.node, entry.attr};
+}
+
+Result<EngineClient::Found> EngineClient::Walk(const Path& path) {
+  if (path.empty()) {
+    PLY_TRY(AttrReply root, fs().GetAttr(me_, kRootNode, 0));
+    return Found{kRootNode, root.attr};
+  }
+  auto [parent, name] = SplitPath(path);
+  PLY_TRY(Found dir, WalkToDir(parent));
+  return LookUp(dir.node, name);
+}
+
+Result<EngineClient::Found> EngineClient::WalkToDir(const Path& path) {
+  PLY_TRY(Found found, Walk(path));
+  if (!found.attr.is_dir()) return Errno(ENOTDIR);
+  return found;
+}
+
+Result<NodeId> EngineClient::DirForNew(const Path& path) {
+  auto [parent, name] = SplitPath(path);
+  PLY_TRY(Found dir, WalkToDir(parent));
+  Result<Found> there = LookUp(dir.node, name);
+  if (there.ok()) return Errno(EEXIST);
+  if (there.error() != ENOENT) return there.status();
+  if (!mount_.writable()) return Errno(EROFS);
+  return dir.node;
+}
+
+Result<Sight> EngineClient::Stat(const Path& path) {
+  PLY_TRY(Found found, Walk(path));
+  PLY_TRY(AttrReply reply, fs().GetAttr(me_, found.node, 0));
+  if (!(SightOf(reply.attr).links == SightOf(found.attr).links) || reply.attr.ino != found.attr.ino ||
+      reply.attr.mode != found.attr.mode) {
+    return Errno(EUCLEAN);
+  }
+  return SightOf(reply.attr);
+}
+
+// READDIRPLUS tells what READDIR and LOOKUP tell (D10, D13).
+Status EngineClient::CheckPlus(NodeId dir, Handle handle, const std::map<std::string, DirEntry>& listed) {
+  std::map<std::string, Found> plus;
+  size_t seen = 0;
+  PLY_CHECK(fs().ReadDirPlus(me_, dir, handle, 0, [&](const DirEntry& e, const Entry& entry) {
+    if (e.name == "." || e.name == "..") return true;
+    ++seen;
+    if (entry.node != 0) {
+      Keep(entry);
+      plus[std::string(e.name)] = {entry.node, entry.attr};
+    }
+    return true;
+  }));
+  if (seen != listed.size()) return Errno(EUCLEAN);
+  for (const auto& [name, entry] : plus) {
+    auto it = listed.find(name);
+    if (it == listed.end() || it->second.ino != entry.attr.ino) return Errno(EUCLEAN);
+    if (it->second.type != IFTODT(entry.attr.mode)) return Errno(EUCLEAN);
+    Result<Found> found = LookUp(dir, name);
+    if (!found.ok() || found->node != entry.node || found->attr.ino != entry.attr.ino) return Errno(EUCLEAN);
+  }
+  return OkStatus();
+}
+
+Result<Listing> EngineClient::List(const Path& path) {
+  PLY_TRY(Found dir, WalkToDir(path));
+  PLY_TRY(Opened opened, fs().OpenDir(me_, dir.node, 0));
+  Listing listing;
+  std::map<std::string, DirEntry> listed;
+  bool twice = false;
+  Status read = fs().ReadDir(dir.node, opened.handle, 0, [&](const DirEntry& e) {
+    if (e.name == "." || e.name == "..") return true;
+    twice |= !listed.emplace(e.name, DirEntry{{}, e.ino, e.type, e.next}).second;
+    listing.emplace(e.name, TypeOf(DTTOIF(e.type)));
+    return true;
+  });
+  if (read.ok()) read = twice ? Status(Errno(EUCLEAN)) : CheckPlus(dir.node, opened.handle, listed);
+  fs().ReleaseDir(dir.node, opened.handle);
+  PLY_CHECK(read);
+  return listing;
+}
+
+Result<std::string> EngineClient::ReadAll(NodeId node, Handle handle) {
+  std::string data(4096, '\0');
+  PLY_TRY(size_t n, fs().Read(node, handle, 0, data));
+  data.resize(n);
+  return data;
+}
+
+Result<std::string> EngineClient::ReadFile(const Path& path) {
+  PLY_TRY(Found found, Walk(path));
+  if (!found.attr.is_regular()) return Errno(EINVAL);
+  PLY_TRY(Opened opened, fs().Open(me_, found.node, O_RDONLY, false));
+  Result<std::string> data = ReadAll(found.node, opened.handle);
+  fs().Release(found.node, opened.handle);
+  return data;
+}
+
+Result<std::string> EngineClient::ReadLink(const Path& path) {
+  PLY_TRY(Found found, Walk(path));
+  if (TypeOf(found.attr.mode) != Type::kSymlink) return Errno(EINVAL);
+  return fs().ReadLink(me_, found.node);
+}
+
+Result<std::string> EngineClient::GetXattr(const Path& path, const std::string& name) {
+  PLY_TRY(Found found, Walk(path));
+  PLY_CHECK(CheckXattrName(found.attr, name, false));
+  return fs().GetXattr(me_, found.node, name);
+}
+
+Result<std::vector<std::string>> EngineClient::ListXattr(const Path& path) {
+  PLY_TRY(Found found, Walk(path));
+  PLY_TRY(std::string list, fs().ListXattr(me_, found.node, 65536));
+  std::vector<std::string> names;
+  for (size_t at = 0; at < list.size();) {
+    const std::string name = list.c_str() + at;
+    at += name.size() + 1;
+    if (name.starts_with("user.") || name.starts_with("trusted.")) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Status EngineClient::Made(const Result<Entry>& entry) {
+  if (!entry.ok()) return entry.status();
+  Keep(*entry);
+  return OkStatus();
+}
+
+Status EngineClient::Create(const Path& path, uint32_t mode) {
+  PLY_TRY(NodeId dir, DirForNew(path));
+  const std::string name = SplitPath(path).second;
+  PLY_TRY(Created made, fs().Create(me_, dir, Name::Trusted(name), mode, O_RDWR | O_CREAT | O_EXCL));
+  Keep(made.entry);
+  fs().Release(made.entry.node, made.opened.handle);
+  return OkStatus();
+}
+
+Status EngineClient::MakeDir(const Path& path, uint32_t mode) {
+  PLY_TRY(NodeId dir, DirForNew(path));
+  const std::string name = SplitPath(path).second;
+  return Made(fs().MakeDir(me_, dir, Name::Trusted(name), mode));
+}
+
+Status EngineClient::MakeNode(const Path& path, Type type, uint32_t mode, uint32_t major, uint32_t minor) {
+  PLY_TRY(NodeId dir, DirForNew(path));
+  const std::string name = SplitPath(path).second;
+  return Made(fs().MakeNode(me_, dir, Name::Trusted(name), ModeOf(type) | mode, makedev(major, minor)));
+}
+
+Status EngineClient::Symlink(const std::string& target, const Path& path) {
+  PLY_TRY(NodeId dir, DirForNew(path));
+  const std::string name = SplitPath(path).second;
+  return Made(fs().Symlink(me_, dir, Name::Trusted(name), target));
+}
+
+Status EngineClient::Link(const Path& from, const Path& to) {
+  PLY_TRY(Found source, Walk(from));
+  PLY_TRY(NodeId dir, DirForNew(to));
+  if (source.attr.is_dir()) return Errno(EPERM);
+  const std::string name = SplitPath(to).second;
+  return Made(fs().Link(me_, source.node, dir, Name::Trusted(name)));
+}
+
+Status EngineClient::Unlink(const Path& path) {
+  auto [parent, name] = SplitPath(path);
+  PLY_TRY(Found dir, WalkToDir(parent));
+  if (Result<Found> there = LookUp(dir.node, name); there.ok() && there->attr.is_dir()) {
+    // Refused by the engine as well, but the other way round where the mount is read-only.
+    Status refused = fs().Unlink(me_, dir.node, Name::Trusted(name));
+    return refused.ok() ? Status(Errno(EUCLEAN)) : refused;
+  }
+  return fs().Unlink(me_, dir.node, Name::Trusted(name));
+}
+
+Status EngineClient::RemoveDir(const Path& path) {
+  if (path.empty()) return Errno(EBUSY);
+  auto [parent, name] = SplitPath(path);
+  PLY_TRY(Found dir, WalkToDir(parent));
+  return fs().RemoveDir(me_, dir.node, Name::Trusted(name));
+}
+
+// fs/namei.c: do_renameat2, may_delete.
+Status EngineClient::Rename(const Path& from, const Path& to, uint32_t flags) {
+  const bool exchange = flags & RENAME_EXCHANGE;
+  if (exchange && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT))) return Errno(EINVAL);
+  auto [from_parent, from_name] = SplitPath(from);
+  auto [to_parent, to_name] = SplitPath(to);
+  PLY_TRY(Found from_dir, WalkToDir(from_parent));
+  PLY_TRY(Found to_dir, WalkToDir(to_parent));
+  const auto ask = [&, name = from_name, new_name = to_name] {
+    return fs().Rename(me_, from_dir.node, Name::Trusted(name), to_dir.node, Name::Trusted(new_name), flags);
+  };
+  if (!mount_.writable()) return Errno(EROFS);
+  Result<Found> source = LookUp(from_dir.node, from_name);
+  Result<Found> target = LookUp(to_dir.node, to_name);
+  if (!source.ok() || (!target.ok() && target.error() != ENOENT)) return ask();
+  if (target.ok() && (flags & RENAME_NOREPLACE)) return ask();
+  if (!target.ok() && exchange) return ask();
+  if (from != to && (IsWithin(to, from) || IsWithin(from, to))) return ask();
+  if (target.ok() && target->node == source->node) return OkStatus();
+  if (target.ok() && !exchange && target->attr.is_dir() != source->attr.is_dir()) {
+    // With another errno than the client's, where it refuses for two reasons.
+    if (ask().ok()) return Errno(EUCLEAN);
+    return Errno(source->attr.is_dir() ? ENOTDIR : EISDIR);
+  }
+  return ask();
+}
+
+Status EngineClient::SetAttr(NodeId node, Handle handle, const SetAttrArgs& args) {
+  Result<AttrReply> reply = fs().SetAttr(me_, node, handle, args);
+  return reply.ok() ? OkStatus() : Status(reply.status());
+}
+
+Status EngineClient::Truncate(const Path& path, uint64_t size) {
+  PLY_TRY(Found found, Walk(path));
+  if (found.attr.is_dir()) return Errno(EISDIR);
+  if (!found.attr.is_regular()) return Errno(EINVAL);
+  SetAttrArgs args;
+  args.size = size;
+  return SetAttr(found.node, 0, args);
+}
+
+Status EngineClient::Chmod(const Path& path, uint32_t mode) {
+  PLY_TRY(Found found, Walk(path));
+  SetAttrArgs args;
+  args.mode = mode;
+  if (TypeOf(found.attr.mode) == Type::kSymlink) return Errno(mount_.writable() ? EOPNOTSUPP : EROFS);
+  return SetAttr(found.node, 0, args);
+}
+
+Status EngineClient::Chown(const Path& path, uint32_t uid, uint32_t gid) {
+  PLY_TRY(Found found, Walk(path));
+  SetAttrArgs args;
+  if (uid != UINT32_MAX) args.uid = uid;
+  if (gid != UINT32_MAX) args.gid = gid;
+  return SetAttr(found.node, 0, args);
+}
+
+Status EngineClient::SetXattr(const Path& path, const std::string& name, const std::string& value,
+                              int flags) {
+  PLY_TRY(Found found, Walk(path));
+  if (!mount_.writable()) return Errno(EROFS);
+  PLY_CHECK(CheckXattrName(found.attr, name, true));
+  return fs().SetXattr(me_, found.node, name, value, static_cast<uint32_t>(flags), false);
+}
+
+Status EngineClient::RemoveXattr(const Path& path, const std::string& name) {
+  PLY_TRY(Found found, Walk(path));
+  if (!mount_.writable()) return Errno(EROFS);
+  PLY_CHECK(CheckXattrName(found.attr, name, true));
+  return fs().RemoveXattr(me_, found.node, name);
+}
+
+Result<EngineClient::OpenFile*> EngineClient::Slot(int slot) {
+  auto& file = slots_[static_cast<size_t>(slot)];
+  if (!file) return Errno(EBADF);
+  return &*file;
+}
+
+Status EngineClient::Open(int slot, const Path& path, OpenHow how) {
+  auto& file = slots_[static_cast<size_t>(slot)];
+  if (file) return Errno(EMFILE);
+  PLY_TRY(Found found, Walk(path));
+  if (!found.attr.is_regular()) return Errno(EINVAL);
+  const int flags = (how.write ? O_RDWR : O_RDONLY) | (how.truncate ? O_TRUNC : 0);
+  PLY_TRY(Opened opened, fs().Open(me_, found.node, static_cast<uint32_t>(flags), false));
+  file = OpenFile{found.node, opened.handle, how.write, false};
+  return OkStatus();
+}
+
+Status EngineClient::TmpFile(int slot, const Path& dir, uint32_t mode) {
+  auto& file = slots_[static_cast<size_t>(slot)];
+  if (file) return Errno(EMFILE);
+  PLY_TRY(Found found, WalkToDir(dir));
+  PLY_TRY(Created made, fs().TmpFile(me_, found.node, mode, O_RDWR));
+  Keep(made.entry);
+  file = OpenFile{made.entry.node, made.opened.handle, true, true};
+  return OkStatus();
+}
+
+Status EngineClient::Close(int slot) {
+  PLY_TRY(OpenFile * file, Slot(slot));
+  fs().Release(file->node, file->handle);
+  slots_[static_cast<size_t>(slot)].reset();
+  return OkStatus();
+}
+
+Result<std::string> EngineClient::ReadSlot(int slot) {
+  PLY_TRY(OpenFile * file, Slot(slot));
+  return ReadAll(file->node, file->handle);
+}
+
+Status EngineClient::WriteSlot(int slot, uint64_t offset, const std::string& data) {
+  PLY_TRY(OpenFile * file, Slot(slot));
+  PLY_TRY(size_t n, fs().Write(me_, file->node, file->handle, offset, data, {}));
+  return n == data.size() ? OkStatus() : Status(Errno(EUCLEAN));
+}
+
+Status EngineClient::TruncateSlot(int slot, uint64_t size) {
+  PLY_TRY(OpenFile * file, Slot(slot));
+  if (!file->write) return Errno(EINVAL);
+  SetAttrArgs args;
+  args.size = size;
+  return SetAttr(file->node, file->handle, args);
+}
+
+Result<Sight> EngineClient::StatSlot(int slot) {
+  PLY_TRY(OpenFile * file, Slot(slot));
+  PLY_TRY(AttrReply reply, fs().GetAttr(me_, file->node, file->handle));
+  return SightOf(reply.attr);
+}
+
+Status EngineClient::ChmodSlot(int slot, uint32_t mode) {
+  PLY_TRY(OpenFile * file, Slot(slot));
+  SetAttrArgs args;
+  args.mode = mode;
+  return SetAttr(file->node, 0, args);  // fchmod(2) names no handle
+}
+
+Status EngineClient::SetXattrSlot(int slot, const std::string& name, const std::string& value) {
+  PLY_TRY(OpenFile * file, Slot(slot));
+  if (!mount_.writable()) return Errno(EROFS);
+  return fs().SetXattr(me_, file->node, name, value, 0, false);
+}
+
+// fs/namei.c: vfs_link.
+Status EngineClient::LinkSlot(int slot, const Path& path) {
+  PLY_TRY(OpenFile * file, Slot(slot));
+  PLY_TRY(NodeId dir, DirForNew(path));
+  PLY_TRY(AttrReply reply, fs().GetAttr(me_, file->node, file->handle));
+  if (reply.attr.nlink == 0 && !file->nameless) return Errno(ENOENT);
+  const std::string name = SplitPath(path).second;
+  PLY_CHECK(Made(fs().Link(me_, file->node, dir, Name::Trusted(name))));
+  file->nameless = false;
+  return OkStatus();
+}
+
+Status EngineClient::DropCaches() {
+  std::map<NodeId, uint64_t> still;
+  for (const auto& [node, count] : kept_) {
+    uint64_t in_use = 0;
+    for (const auto& file : slots_) in_use |= file && file->node == node;
+    if (in_use != 0) still[node] = in_use;
+    if (count > in_use) fs().Forget(node, count - in_use);
+  }
+  kept_ = std::move(still);
+  return OkStatus();
+}
+
+Status EngineClient::Remount() {
+  for (int slot = 0; slot < kSlots; ++slot) (void)Close(slot);
+  kept_.clear();
+  mount_.Unmount();
+  return mount_.Mount();
+}
+
+}  // namespace plyfs::model

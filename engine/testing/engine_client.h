@@ -1,0 +1,112 @@
+// EngineClient: the engine as an Overlay: what a FUSE client of the kernel would ask for each operation,
+// without the kernel.
+//
+// Owned by a test; one thread at a time uses one.  Clients of one mount may be used by as many threads. Nodes
+// that were looked up are kept until DropCaches(), as a client with memory does; each answer is checked to
+// say the same by READDIR, READDIRPLUS and LOOKUP (D10, D13): EUCLEAN where it does not.
+#ifndef PLYFS_ENGINE_TESTING_ENGINE_CLIENT_H_
+#define PLYFS_ENGINE_TESTING_ENGINE_CLIENT_H_
+
+#include <array>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/testing/overlay.h"
+#include "engine/union_fs/union_fs.h"
+
+namespace plyfs::model {
+
+// One UnionFs and what is needed to open it again.
+class EngineMount {
+ public:
+  explicit EngineMount(StackConfig config) : config_(std::move(config)) {}
+  // EINVAL and a line on stderr where the layers cannot be opened.
+  Status Mount();
+  void Unmount() { fs_.reset(); }
+  UnionFs& fs() { return *fs_; }
+  bool writable() const { return config_.writable(); }
+
+ private:
+  const StackConfig config_;
+  std::unique_ptr<UnionFs> fs_;
+};
+
+class EngineClient : public Overlay {
+ public:
+  // The mount is mounted and outlives the client.
+  explicit EngineClient(EngineMount& mount) : mount_(mount) {}
+  ~EngineClient() override;
+
+  Result<Sight> Stat(const Path& path) override;
+  Result<Listing> List(const Path& path) override;
+  Result<std::string> ReadFile(const Path& path) override;
+  Result<std::string> ReadLink(const Path& path) override;
+  Result<std::string> GetXattr(const Path& path, const std::string& name) override;
+  Result<std::vector<std::string>> ListXattr(const Path& path) override;
+
+  Status Create(const Path& path, uint32_t mode) override;
+  Status MakeDir(const Path& path, uint32_t mode) override;
+  Status MakeNode(const Path& path, Type type, uint32_t mode, uint32_t major, uint32_t minor) override;
+  Status Symlink(const std::string& target, const Path& path) override;
+  Status Link(const Path& from, const Path& to) override;
+  Status Unlink(const Path& path) override;
+  Status RemoveDir(const Path& path) override;
+  Status Rename(const Path& from, const Path& to, uint32_t flags) override;
+
+  Status Truncate(const Path& path, uint64_t size) override;
+  Status Chmod(const Path& path, uint32_t mode) override;
+  Status Chown(const Path& path, uint32_t uid, uint32_t gid) override;
+  Status SetXattr(const Path& path, const std::string& name, const std::string& value, int flags) override;
+  Status RemoveXattr(const Path& path, const std::string& name) override;
+
+  Status Open(int slot, const Path& path, OpenHow how) override;
+  Status TmpFile(int slot, const Path& dir, uint32_t mode) override;
+  Status Close(int slot) override;
+  Result<std::string> ReadSlot(int slot) override;
+  Status WriteSlot(int slot, uint64_t offset, const std::string& data) override;
+  Status TruncateSlot(int slot, uint64_t size) override;
+  Result<Sight> StatSlot(int slot) override;
+  Status ChmodSlot(int slot, uint32_t mode) override;
+  Status SetXattrSlot(int slot, const std::string& name, const std::string& value) override;
+  Status LinkSlot(int slot, const Path& path) override;
+
+  Status DropCaches() override;
+  Status Remount() override;
+
+ private:
+  struct OpenFile {
+    NodeId node = 0;
+    Handle handle = 0;
+    bool write = false;
+    bool nameless = false;
+  };
+  struct Found {
+    NodeId node = 0;
+    Attr attr;
+  };
+
+  UnionFs& fs() { return mount_.fs(); }
+  void Keep(const Entry& entry) { ++kept_[entry.node]; }
+  Result<Found> LookUp(NodeId dir, const std::string& name);
+  Result<Found> Walk(const Path& path);
+  Result<Found> WalkToDir(const Path& path);
+  // The directory for a name that is to be made: EEXIST where it is there; EROFS.
+  Result<NodeId> DirForNew(const Path& path);
+  Status Made(const Result<Entry>& entry);
+  Status SetAttr(NodeId node, Handle handle, const SetAttrArgs& args);
+  Result<std::string> ReadAll(NodeId node, Handle handle);
+  Result<OpenFile*> Slot(int slot);
+  Status CheckPlus(NodeId dir, Handle handle, const std::map<std::string, DirEntry>& listed);
+
+  EngineMount& mount_;
+  const Caller me_;
+  std::map<NodeId, uint64_t> kept_;
+  std::array<std::optional<OpenFile>, kSlots> slots_;
+};
+
+}  // namespace plyfs::model
+
+#endif  // PLYFS_ENGINE_TESTING_ENGINE_CLIENT_H_

@@ -1,0 +1,456 @@
+// The tree room alone: names, inodes and listings under random operations, doubts and evictions, against a
+// tree of std::maps that says what is true.  What is forgotten may be asked again; what is remembered must be
+// true.
+//
+// Inputs are records as in engine_model_fuzz: one operation each.  It does what engine/ops does with the
+// tree, in the same order, but with its truth in place of layers; loads and listings may stay in flight over
+// other operations, as if other threads did them.
+//
+// unit: engine/tree/dentry_cache.cc engine/tree/inode_table.cc engine/tree/merged_dir.cc
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "engine/tree/dentry_cache.h"
+#include "engine/tree/inode_table.h"
+#include "engine/tree/listing_clock.h"
+#include "fuzz/record_mutator.h"
+
+namespace plyfs {
+namespace {
+
+using State = DentryCache::State;
+
+#define REQUIRE(what)          \
+  do {                         \
+    if (!(what)) std::abort(); \
+  } while (0)
+
+struct Thing {
+  uint64_t object = 0;
+  bool dir = false;
+  friend bool operator==(const Thing&, const Thing&) = default;
+};
+using Names = std::map<std::string, Thing>;
+
+constexpr uint64_t kRootObject = 1;
+constexpr size_t kMemory = 12000;
+constexpr size_t kAbsentNames = 100;
+
+class World {
+ public:
+  World() {
+    tree_.listings.SetLimit(kMemory);
+    tree_.inodes.AssumeWatched();
+    tree_.dentries.SetEvictionSink([this](NodeId parent, std::string_view name) {
+      REQUIRE(!truth_[objects_.at(parent)].contains(std::string(name)));
+    });
+    InodeInit init;
+    init.type = S_IFDIR;
+    root_ = tree_.inodes.Insert(std::move(init));
+    tree_.inodes.AddLookup(*root_);
+    objects_[root_->id()] = kRootObject;
+    held_[root_->id()] = 1;
+  }
+
+  void Do(const uint8_t* r);
+  void End();
+
+ private:
+  struct Load {
+    InodeRef dir;
+    std::string name;
+    DentryCache::Ticket ticket;
+    std::optional<Thing> answer;
+    bool doubted = false;  // changed by hand since
+  };
+  struct Reading {
+    InodeRef dir;
+    uint64_t version = 0;
+    Names names;
+    bool changed = false;
+  };
+  struct View {
+    std::shared_ptr<MergedDir> listing;
+    uint64_t sequence = 0;
+    Cookie after = 0;
+    std::set<std::string> left;
+  };
+
+  uint64_t ObjectOf(const Inode& inode) const { return objects_.at(inode.id()); }
+  Names& TruthOf(const Inode& dir) { return truth_[ObjectOf(dir)]; }
+  std::optional<Thing> Truth(const Inode& dir, const std::string& name) {
+    auto it = TruthOf(dir).find(name);
+    return it == TruthOf(dir).end() ? std::nullopt : std::optional<Thing>(it->second);
+  }
+  InodeRef HeldDir(uint8_t which);
+  InodeRef Admit(const InodeRef& dir, const std::string& name, const Thing& thing);
+  InodeRef Resolve(const InodeRef& dir, const std::string& name);
+  // What was found, which goes again if nobody holds it.
+  InodeRef FinishLoad(size_t i);
+  std::vector<InodeRef> FinishLoadOf(const Inode& dir, const std::string& name);
+  void NoteChange(const Inode& dir);
+  void Lookup(const InodeRef& dir, const std::string& name);
+  void BeginLoad(const InodeRef& dir, const std::string& name);
+  void Create(const InodeRef& dir, const std::string& name, bool is_dir);
+  void Remove(const InodeRef& dir, const std::string& name);
+  void Lose(const InodeRef& dir, const std::string& name, const InodeRef& inode);
+  void Rename(const InodeRef& dir, const std::string& name, const InodeRef& to, const std::string& to_name);
+  void ByHand(const InodeRef& dir, const std::string& name);
+  void Forget(uint8_t which, bool all);
+  void FinishReading(size_t i);
+  void OpenView(const InodeRef& dir);
+  void ReadView(size_t i, size_t limit);
+  void Check(const Inode& dir, const std::string& name);
+
+  std::map<uint64_t, Names> truth_;
+  uint64_t next_object_ = kRootObject + 1;
+  // As engine/tree/tree.h has them, but with hardly any room for names.
+  struct {
+    DentryCache dentries{kAbsentNames};
+    InodeTable inodes{dentries};
+    LayerSetTable layer_sets;
+    ListingClock listings;
+  } tree_;
+  InodeRef root_;
+  std::map<NodeId, uint64_t> objects_;  // of every node that there ever was
+  std::map<NodeId, uint64_t> held_;     // by the client
+  std::vector<Load> loads_;
+  std::vector<Reading> readings_;
+  std::vector<View> views_;
+};
+
+InodeRef World::HeldDir(uint8_t which) {
+  std::vector<InodeRef> dirs;
+  for (const auto& [node, count] : held_) {
+    InodeRef inode = tree_.inodes.Find(node);
+    REQUIRE(inode && inode->lookups() == count);
+    if (inode->is_dir() && !inode->unlinked()) dirs.push_back(inode);
+  }
+  return dirs[which % dirs.size()];
+}
+
+// As Admit of engine/ops/resolve.cc.
+InodeRef World::Admit(const InodeRef& dir, const std::string& name, const Thing& thing) {
+  InodeInit init;
+  init.type = thing.dir ? S_IFDIR : S_IFREG;
+  init.st_ino = thing.object;
+  InodeRef inode = tree_.inodes.Intern(ObjectId{1, thing.object, 0}, std::move(init));
+  auto [it, fresh] = objects_.emplace(inode->id(), thing.object);
+  REQUIRE(it->second == thing.object);
+  if (!thing.dir) {
+    inode->AddName(dir, name);
+    return inode;
+  }
+  std::optional<InodeName> before = inode->AnyName();
+  REQUIRE(!before || (before->parent == dir && before->name == name));  // no hand moves directories here
+  tree_.inodes.NameDirectory(*inode, dir, name);
+  return inode;
+}
+
+InodeRef World::FinishLoad(size_t i) {
+  Load load = std::move(loads_[i]);
+  loads_.erase(loads_.begin() + static_cast<ptrdiff_t>(i));
+  InodeRef inode;
+  if (load.answer) inode = Admit(load.dir, load.name, *load.answer);
+  const Name name = Name::Trusted(load.name);
+  const bool kept = tree_.dentries.Finish(
+      load.ticket, name, {inode ? State::kPresent : State::kAbsent, inode ? inode->id() : 0});
+  REQUIRE(kept == !load.doubted);
+  if (kept || !inode) return inode;
+  if (tree_.dentries.Find(load.dir->id(), name).node != inode->id()) inode->RemoveName(*load.dir, load.name);
+  return inode;
+}
+
+// Who comes second waits.
+std::vector<InodeRef> World::FinishLoadOf(const Inode& dir, const std::string& name) {
+  std::vector<InodeRef> found;
+  for (size_t i = loads_.size(); i-- > 0;) {
+    if (loads_[i].dir.get() == &dir && loads_[i].name == name) found.push_back(FinishLoad(i));
+  }
+  return found;
+}
+
+void World::NoteChange(const Inode& dir) {
+  for (Reading& reading : readings_) reading.changed |= reading.dir.get() == &dir;
+}
+
+InodeRef World::Resolve(const InodeRef& dir, const std::string& name) {
+  for (;;) {
+    BeginLoad(dir, name);
+    const std::vector<InodeRef> loaded = FinishLoadOf(*dir, name);
+    const DentryCache::Found found = tree_.dentries.Find(dir->id(), Name::Trusted(name));
+    if (found.state == State::kAbsent) return InodeRef();
+    if (found.state != State::kPresent) continue;  // doubted while it was loaded
+    InodeRef inode = tree_.inodes.Find(found.node);
+    REQUIRE(inode && inode->HasName(*dir, name));
+    return inode;
+  }
+}
+
+void World::BeginLoad(const InodeRef& dir, const std::string& name) {
+  Load load{dir, name, {}, Truth(*dir, name), false};
+  const DentryCache::Found found = tree_.dentries.FindOrBegin(dir->id(), Name::Trusted(name), &load.ticket);
+  if (found.state == State::kUnknown) loads_.push_back(std::move(load));
+}
+
+void World::Lookup(const InodeRef& dir, const std::string& name) {
+  InodeRef inode = Resolve(dir, name);
+  const std::optional<Thing> truth = Truth(*dir, name);
+  REQUIRE(bool(inode) == truth.has_value());
+  if (!inode) return;
+  REQUIRE(ObjectOf(*inode) == truth->object);
+  tree_.inodes.AddLookup(*inode);
+  ++held_[inode->id()];
+}
+
+void World::Create(const InodeRef& dir, const std::string& name, bool is_dir) {
+  if (Resolve(dir, name)) return;
+  const Thing thing{next_object_++, is_dir};
+  TruthOf(*dir)[name] = thing;
+  NoteChange(*dir);
+  InodeRef inode = Admit(dir, name, thing);
+  dir->ChangeListing(
+      [&](MergedDir& listing) { listing.Insert(name, is_dir ? DT_DIR : DT_REG, thing.object); });
+  tree_.dentries.SetPresent(dir->id(), Name::Trusted(name), inode->id());
+}
+
+// As LoseName of engine/ops/remove.cc.
+void World::Lose(const InodeRef& dir, const std::string& name, const InodeRef& inode) {
+  if (!inode->LoseName(*dir, name) || !inode->is_dir()) return;
+  inode->DropListing();
+  tree_.listings.Drop(*inode);
+  tree_.inodes.Disown(*inode);
+}
+
+void World::Remove(const InodeRef& dir, const std::string& name) {
+  InodeRef inode = Resolve(dir, name);
+  if (!inode || (inode->is_dir() && !TruthOf(*inode).empty())) return;
+  if (inode->is_dir()) NoteChange(*inode);
+  TruthOf(*dir).erase(name);
+  NoteChange(*dir);
+  dir->ChangeListing([&](MergedDir& listing) { listing.Remove(name); });
+  tree_.dentries.SetAbsent(dir->id(), Name::Trusted(name));
+  Lose(dir, name, inode);
+}
+
+void World::Rename(const InodeRef& dir, const std::string& name, const InodeRef& to,
+                   const std::string& to_name) {
+  InodeRef inode = Resolve(dir, name), target = Resolve(to, to_name);
+  if (!inode || inode == target) return;
+  if (target && (target->is_dir() != inode->is_dir() || (target->is_dir() && !TruthOf(*target).empty())))
+    return;
+  for (InodeRef at = to; at; at = at->Parent()) {
+    if (at == inode) return;
+  }
+  const Thing thing = *Truth(*dir, name);
+  TruthOf(*dir).erase(name);
+  TruthOf(*to)[to_name] = thing;
+  for (const InodeRef& changed : {dir, to, inode, target}) {
+    if (changed) NoteChange(*changed);
+  }
+  to->ChangeListing([&](MergedDir& l) { l.Insert(to_name, thing.dir ? DT_DIR : DT_REG, thing.object); });
+  if (thing.dir) {
+    tree_.inodes.NameDirectory(*inode, to, to_name);
+  } else {
+    inode->AddName(to, to_name);
+    inode->RemoveName(*dir, name);
+  }
+  tree_.dentries.SetPresent(to->id(), Name::Trusted(to_name), inode->id());
+  if (target) Lose(to, to_name, target);
+  dir->ChangeListing([&](MergedDir& l) { l.Remove(name); });
+  tree_.dentries.SetAbsent(dir->id(), Name::Trusted(name));
+}
+
+// Somebody puts a file there, or takes one away, and it is told of.
+void World::ByHand(const InodeRef& dir, const std::string& name) {
+  const std::optional<Thing> there = Truth(*dir, name);
+  if (there && there->dir) return;
+  if (there) {
+    TruthOf(*dir).erase(name);
+  } else {
+    TruthOf(*dir)[name] = Thing{next_object_++, false};
+  }
+  for (Load& load : loads_) load.doubted |= load.dir == dir && load.name == name;
+  tree_.dentries.Doubt(dir->id(), Name::Trusted(name));
+  NoteChange(*dir);
+  dir->DropListing();
+}
+
+void World::Forget(uint8_t which, bool all) {
+  auto it = std::next(held_.begin(), static_cast<ptrdiff_t>(which % held_.size()));
+  if (it->first == root_->id()) return;
+  const uint64_t count = all ? it->second : 1;
+  tree_.inodes.Forget(it->first, count);
+  if ((it->second -= count) == 0) held_.erase(it);
+}
+
+// Some names come from the lowers' index and some over it, as its own or instead of a lower's.
+void World::FinishReading(size_t i) {
+  Reading reading = std::move(readings_[i]);
+  readings_.erase(readings_.begin() + static_cast<ptrdiff_t>(i));
+  if (reading.dir->unlinked()) return;
+  LowerIndexBuilder builder;
+  for (const auto& [name, thing] : reading.names) {
+    if (thing.object % 3 != 0) builder.Add(0, name, thing.dir ? DT_DIR : DT_REG, thing.object);
+  }
+  builder.Add(0, "hidden", DT_REG, 7);
+  auto made = std::make_shared<MergedDir>(builder.Build(tree_.layer_sets),
+                                          std::max<Cookie>(reading.dir->next_cookie(), 2));
+  made->Remove("hidden");
+  for (const auto& [name, thing] : reading.names) {
+    if (thing.object % 3 != 1) made->Insert(name, thing.dir ? DT_DIR : DT_REG, thing.object);
+  }
+  const bool published = reading.dir->PublishListing(made, reading.version);
+  REQUIRE(published == !reading.changed);
+  if (!published) return;
+  tree_.listings.Charge(reading.dir, made->bytes());
+  REQUIRE(tree_.listings.bytes() <= kMemory);
+}
+
+void World::OpenView(const InodeRef& dir) {
+  std::shared_ptr<MergedDir> listing = dir->listing();
+  if (!listing || views_.size() > 8) return;
+  dir->NoteListingUse();
+  View view{listing, listing->PinView(), 0, {}};
+  for (const auto& [name, thing] : TruthOf(*dir)) view.left.insert(name);
+  REQUIRE(listing->count() == view.left.size());
+  views_.push_back(std::move(view));
+}
+
+// What was there when it was opened, each once, in the order of cookies (D4, D6).
+void World::ReadView(size_t i, size_t limit) {
+  View& view = views_[i];
+  const auto rows = view.listing->Read(view.sequence, view.after, limit);
+  for (const MergedDir::Row& row : rows) {
+    REQUIRE(row.cookie > view.after && view.left.erase(row.name) == 1);
+    view.after = row.cookie;
+  }
+  if (rows.size() == limit) return;
+  REQUIRE(view.left.empty());
+  view.listing->UnpinView(view.sequence);
+  views_.erase(views_.begin() + static_cast<ptrdiff_t>(i));
+}
+
+// What is remembered is true.
+void World::Check(const Inode& dir, const std::string& name) {
+  const std::optional<Thing> truth = Truth(dir, name);
+  const DentryCache::Found found = tree_.dentries.Find(dir.id(), Name::Trusted(name));
+  if (found.state == State::kAbsent) REQUIRE(!truth);
+  if (found.state == State::kPresent) REQUIRE(truth && objects_.at(found.node) == truth->object);
+  std::shared_ptr<MergedDir> listing = dir.listing();
+  if (!listing) return;
+  REQUIRE(listing->Find(Name::Trusted(name)).anyone() == truth.has_value());
+  Names seen;
+  const uint64_t view = listing->PinView();
+  for (const MergedDir::Row& row : listing->Read(view, 0, 1000)) {
+    REQUIRE(seen.emplace(row.name, Thing{row.ino, row.type == DT_DIR}).second);
+  }
+  listing->UnpinView(view);
+  REQUIRE(seen == truth_[objects_.at(dir.id())]);
+}
+
+void World::Do(const uint8_t* r) {
+  const InodeRef dir = HeldDir(r[1]), to = HeldDir(r[2]);
+  const std::string name(1, static_cast<char>('a' + r[3] % 6)), other(1, static_cast<char>('a' + r[4] % 6));
+  switch (r[0] % 16) {
+    case 0:
+      Lookup(dir, name);
+      break;
+    case 1:
+      BeginLoad(dir, name);
+      break;
+    case 2:
+      if (!loads_.empty()) FinishLoad(r[5] % loads_.size());
+      break;
+    case 3:
+      Create(dir, name, r[5] % 2 == 0);
+      break;
+    case 4:
+      Remove(dir, name);
+      break;
+    case 5:
+      Rename(dir, name, to, other);
+      break;
+    case 6:
+      Forget(r[5], r[6] % 2 == 0);
+      break;
+    case 7:
+      if (readings_.size() < 8) readings_.push_back({dir, dir->listing_version(), TruthOf(*dir), false});
+      break;
+    case 8:
+      if (!readings_.empty()) FinishReading(r[5] % readings_.size());
+      break;
+    case 9:
+      OpenView(dir);
+      break;
+    case 10:
+      if (!views_.empty()) ReadView(r[5] % views_.size(), 1 + r[6] % 3);
+      break;
+    case 11:
+      ByHand(dir, name);
+      break;
+    case 12:
+      dir->DropListing();
+      NoteChange(*dir);
+      break;
+    case 13:
+      (void)tree_.listings.ReleaseForgotten();
+      break;
+    case 14:
+      // Names that are not there, until some are forgotten for want of room.
+      for (int i = 0; i < 40; ++i) Lookup(dir, "none" + std::to_string(r[5] * 40 + i));
+      break;
+    default:
+      for (Load& load : loads_) load.doubted |= load.dir == dir;
+      for (const auto& [doubted, reason] :
+           tree_.dentries.DoubtAll([&](NodeId parent) { return parent == dir->id(); })) {
+        REQUIRE(doubted == dir->id());
+      }
+  }
+  Check(*dir, name);
+  Check(*to, other);
+}
+
+// Nothing is left of what nobody holds.
+void World::End() {
+  while (!loads_.empty()) FinishLoad(0);
+  while (!readings_.empty()) FinishReading(0);
+  while (!views_.empty()) ReadView(0, 1000);
+  while (held_.size() > 1) Forget(static_cast<uint8_t>(held_.begin()->first == root_->id()), true);
+  (void)tree_.listings.ReleaseForgotten();
+  tree_.listings.Drop(*root_);
+  REQUIRE(tree_.dentries.size() <= 3 * kAbsentNames);
+  REQUIRE(tree_.inodes.size() == 1);
+  REQUIRE(tree_.listings.bytes() == 0);
+  (void)tree_.dentries.DoubtAll([](NodeId) { return true; });
+  REQUIRE(tree_.dentries.size() == 0);
+}
+
+}  // namespace
+}  // namespace plyfs
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  plyfs::World world;
+  constexpr size_t kRecord = plyfs::fuzz::kRecordSize;
+  for (size_t at = kRecord; at + kRecord <= size; at += kRecord) world.Do(data + at);
+  world.End();
+  return 0;
+}
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size, unsigned seed) {
+  return plyfs::fuzz::MutateRecords(data, size, max_size, seed);
+}
+
+extern "C" size_t LLVMFuzzerCustomCrossOver(const uint8_t* one, size_t one_size, const uint8_t* two,
+                                            size_t two_size, uint8_t* out, size_t max_size, unsigned seed) {
+  return plyfs::fuzz::SpliceRecords({one, one_size}, {two, two_size}, {out, max_size}, seed);
+}
