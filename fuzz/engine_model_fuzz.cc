@@ -34,12 +34,13 @@ std::string Unlike(const char* what, const Tree& expected, const Tree& seen) {
   return difference.empty() ? "" : std::string(what) + " " + difference;
 }
 
-std::string RunSteps(const Case& c, Model& model, EngineClient& engine) {
-  for (size_t i = 0; i < c.steps.size(); ++i) {
-    const std::string expected = RunStep(model, c.steps[i]);
-    const std::string seen = RunStep(engine, c.steps[i]);
+std::string RunSteps(const std::vector<Step>& steps, Model& model, EngineClient& engine) {
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const std::string expected = RunStep(model, steps[i]);
+    const std::string seen = RunStep(engine, steps[i]);
     if (expected == seen) continue;
-    return "at step " + std::to_string(i + 1) + "\n  expected: " + expected + "\n  seen:     " + seen;
+    return "at step " + std::to_string(i + 1) + ", " + ToText(steps[i]) + "\n  expected: " + expected +
+           "\n  seen:     " + seen;
   }
   return "";
 }
@@ -48,7 +49,8 @@ std::string RunSteps(const Case& c, Model& model, EngineClient& engine) {
 std::string RunMounted(const Case& c, Model& model, EngineMount& mount) {
   if (Status mounted = mount.Mount(); !mounted.ok()) return Failed("mounting", mounted.error());
   EngineClient engine(mount);
-  std::string wrong = RunSteps(c, model, engine);
+  std::string wrong = RunSteps(c.steps, model, engine);
+  if (wrong.empty()) wrong = RunSteps(LooksAtOpenFiles(), model, engine);
   if (!wrong.empty()) return wrong;
   wrong = Unlike("in the merged tree:", SeeTree(model, Ghosts::kHide), SeeTree(engine, Ghosts::kHide));
   if (!wrong.empty()) return wrong;

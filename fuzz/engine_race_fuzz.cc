@@ -11,10 +11,12 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "engine/testing/dawdle.h"
 #include "engine/testing/engine_client.h"
 #include "engine/testing/layer_on_disk.h"
 #include "engine/testing/overlay_case.h"
@@ -34,10 +36,14 @@ std::string RunAsClient(Overlay& overlay, const Step& step) {
   return answer == "ESTALE" ? RunStep(overlay, step) : answer;
 }
 
-void RunThreads(const Case& c, size_t count, EngineMount& mount) {
+// `dawdling`: the calls of a thread take their time now and then, so that others come between; 0: they do
+// not.
+void RunThreads(const Case& c, size_t count, uint64_t dawdling, EngineMount& mount) {
   std::vector<std::thread> threads;
   for (size_t t = 0; t < count; ++t) {
     threads.emplace_back([&, t] {
+      std::optional<Dawdle> dawdle;
+      if (dawdling != 0) dawdle.emplace(dawdling + t);
       EngineClient client(mount);
       for (size_t i = t; i < c.steps.size(); i += count) {
         if (!IsForOne(c.steps[i])) (void)RunAsClient(client, c.steps[i]);
@@ -66,7 +72,7 @@ std::string Run(const Case& c, uint8_t settings) {
   if (!stack.Write(c).ok()) return "the layers cannot be written";
   EngineMount mount(stack.ConfigOf(c, settings));
   if (!mount.Mount().ok()) return "the layers cannot be mounted";
-  RunThreads(c, c.steps.size() == 2 ? 2 : 2 + settings % 2, mount);
+  RunThreads(c, c.steps.size() == 2 ? 2 : 2 + settings % 2, settings / 4, mount);
   std::string wrong;
   {
     EngineClient client(mount);

@@ -3,8 +3,7 @@
 #include <stdio.h>
 #include <sys/xattr.h>
 
-#include <cstring>
-#include <iterator>
+#include <algorithm>
 
 namespace plyfs::model {
 namespace {
@@ -55,11 +54,6 @@ Path PathOf(unsigned byte) {
     path = JoinPath(path, Pick(kNames, (byte >> (2 + 2 * i)) & 3));
   }
   return path;
-}
-
-// The root now and then, for operations that it takes part in.
-Path PathOrRoot(unsigned byte, unsigned root) {
-  return root >= 224 ? "" : PathOf(byte);
 }
 
 // The directory at `path` of a layer, made with all above it; null where something else is in the way.
@@ -155,7 +149,23 @@ void AddObject(const Ref& root, const Fields& f, const std::string& prefix) {
   }
 }
 
-Step StepOf(const Fields& f) {
+// The paths that a case has spoken of so far, each once.
+class KnownPaths {
+ public:
+  void Add(const Path& path) {
+    if (path.empty() || std::find(paths_.begin(), paths_.end(), path) != paths_.end()) return;
+    paths_.push_back(path);
+  }
+  // Mostly one of them, so that steps meet what is there.
+  Path Choose(unsigned byte, bool any) const {
+    return any || paths_.empty() ? PathOf(byte) : paths_[byte % paths_.size()];
+  }
+
+ private:
+  std::vector<Path> paths_;
+};
+
+Step StepOf(const Fields& f, KnownPaths* known) {
   static constexpr Type kNodes[] = {Type::kFifo, Type::kSocket, Type::kChar, Type::kBlock, Type::kFile};
   static constexpr uint32_t kRenames[] = {
       0, 0, 0, RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_EXCHANGE | RENAME_NOREPLACE, 0, 0};
@@ -166,11 +176,13 @@ Step StepOf(const Fields& f) {
   Step step;
   const unsigned kind = (f.kind - 64) % 48;
   step.kind = kind < kStepKinds ? static_cast<StepKind>(kind) : Pick(kMore, kind);
-  const bool takes_root =
-      step.kind <= StepKind::kListXattr || step.kind == StepKind::kChmod || step.kind == StepKind::kSetXattr;
-  step.path = takes_root ? PathOrRoot(f.path, f.layer) : PathOf(f.path);
-  if (step.kind == StepKind::kTmpFile) step.path = PathOrRoot(f.path, f.layer | 128);
-  step.path2 = PathOf(f.path2);
+  const bool takes_root = step.kind <= StepKind::kListXattr || step.kind == StepKind::kChmod ||
+                          step.kind == StepKind::kSetXattr || step.kind == StepKind::kTmpFile;
+  step.path = known->Choose(f.path, f.layer % 4 == 0);
+  step.path2 = known->Choose(f.path2, f.layer % 8 < 4);
+  if (f.layer >= (step.kind == StepKind::kTmpFile ? 128 : 224) && takes_root) step.path = "";
+  known->Add(step.path);
+  known->Add(step.path2);
   step.name = Pick(kXattrs, f.a);
   step.value = Pick(kValues, f.b);
   step.type = Pick(kNodes, f.a);
@@ -214,14 +226,16 @@ Case DecodeCase(std::string_view bytes) {
   // Without an upper there are two lowers at least (M9).
   if (head.a % 16 != 1 || lowers == 1) c.upper = MakeObject(Type::kDir, 0755);
   size_t objects = 0;
+  KnownPaths known;
   for (size_t at = kRecord; at + kRecord <= bytes.size(); at += kRecord) {
     const Fields f(bytes.substr(at, kRecord));
     if (f.kind >= 64) {
-      if (c.steps.size() < kMaxSteps) c.steps.push_back(StepOf(f));
+      if (c.steps.size() < kMaxSteps) c.steps.push_back(StepOf(f, &known));
     } else if (++objects <= kMaxObjects) {
       const unsigned layer = f.layer % (lowers + 1);
       const Ref& root = layer == lowers ? c.upper : c.lowers[layer];
       if (root) AddObject(root, f, prefix);
+      known.Add(PathOf(f.path));
     }
   }
   if (c.upper) MarkGiven(c.upper, prefix);

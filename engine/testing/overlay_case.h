@@ -79,6 +79,9 @@ std::string ShrinkCase(std::string bytes, const std::function<bool(const std::st
 // The layer anew: what is done to one is not done to the other.
 Ref CopyOfLayer(const Ref& root);
 
+// Steps that look at every open file: what else is compared does not see them.
+std::vector<Step> LooksAtOpenFiles();
+
 // What came of a step, in one line: "ok ...", or "errno 2".
 std::string RunStep(Overlay& overlay, const Step& step);
 std::string ToText(const Step& step);

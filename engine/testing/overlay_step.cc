@@ -127,6 +127,19 @@ std::string RunStep(Overlay& o, const Step& s) {
   }
 }
 
+std::vector<Step> LooksAtOpenFiles() {
+  std::vector<Step> looks;
+  for (int slot = 0; slot < kSlots; ++slot) {
+    for (const StepKind kind : {StepKind::kReadSlot, StepKind::kStatSlot}) {
+      Step look;
+      look.kind = kind;
+      look.slot = slot;
+      looks.push_back(look);
+    }
+  }
+  return looks;
+}
+
 std::string ToText(const Step& s) {
   const KindName& kind = kKindNames[static_cast<int>(s.kind)];
   char more[200] = "";

@@ -131,17 +131,19 @@ class Trial {
   }
 
   std::string RunSteps(Model& model, KernelClient& kernel) {
-    for (size_t i = 0; i < c_.steps.size() && !given_up_; ++i) {
+    std::vector<Step> steps = c_.steps;
+    for (Step& look : LooksAtOpenFiles()) steps.push_back(std::move(look));
+    for (size_t i = 0; i < steps.size() && !given_up_; ++i) {
       std::set<const Object*> claimed;
       given_up_ = IsClaimedTwice(model, "", &claimed);
       if (given_up_) return "";
-      if (IsMasked(model, c_.steps[i])) continue;
-      const std::string expected = RunStep(model, c_.steps[i]);
-      const std::string seen = RunStep(kernel, c_.steps[i]);
+      if (IsMasked(model, steps[i])) continue;
+      const std::string expected = RunStep(model, steps[i]);
+      const std::string seen = RunStep(kernel, steps[i]);
       if (IsRefusal(seen)) {
         given_up_ = true;
       } else if (expected != seen) {
-        return "at step " + std::to_string(i + 1) + ", " + ToText(c_.steps[i]) + "\n  expected: " + expected +
+        return "at step " + std::to_string(i + 1) + ", " + ToText(steps[i]) + "\n  expected: " + expected +
                "\n  seen:     " + seen;
       }
     }
