@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from harness import BIN, CliTest
+from harness import BIN, SLOWER, CliTest
 
 
 class ManyLayers(CliTest):
@@ -42,6 +42,8 @@ class Memory(CliTest):
         subprocess.run(["find", self.path("m"), "-ls"], stdout=subprocess.DEVNULL, check=True)
         walked = self.anonymous(daemon)
         subprocess.run(["mount", "-i", "-o", "remount", self.path("m")], check=True)
+        if SLOWER > 1:
+            return  # a sanitizer's allocator keeps what is freed
         until = time.monotonic() + 10
         while self.anonymous(daemon) > walked // 2 and time.monotonic() < until:
             time.sleep(0.05)
