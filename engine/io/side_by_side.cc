@@ -47,13 +47,15 @@ void SideBySide::Job::Run() {
 }
 
 bool SideBySide::Offer(Job* job) {
+  const size_t wanted = job->wanted;
   {
     MutexLock lock(mu_);
     if (job_ || stop_) return false;
     job_ = job;
     Start(job->wanted);
   }
-  wanted_.NotifyAll();
+  // No more than are wanted: there may be many that sleep, from a time when all of them were.
+  for (size_t i = 0; i < wanted; ++i) wanted_.NotifyOne();
   return true;
 }
 
