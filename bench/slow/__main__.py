@@ -68,7 +68,8 @@ class Bench:
             finally:
                 subprocess.run(["umount", self.mount], check=True)
         finally:
-            subprocess.run(["umount", self.slow], check=False)
+            # The kernel may hold it for a moment after the mount above is gone.
+            subprocess.run(["umount", "-l", self.slow], check=False)
             server.wait()
 
 
