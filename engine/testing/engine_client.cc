@@ -11,30 +11,6 @@
 namespace plyfs::model {
 namespace {
 
-Type TypeOf(uint32_t mode) {
-  switch (mode & S_IFMT) {
-    case S_IFDIR:
-      return Type::kDir;
-    case S_IFLNK:
-      return Type::kSymlink;
-    case S_IFIFO:
-      return Type::kFifo;
-    case S_IFSOCK:
-      return Type::kSocket;
-    case S_IFCHR:
-      return Type::kChar;
-    case S_IFBLK:
-      return Type::kBlock;
-    default:
-      return Type::kFile;
-  }
-}
-
-uint32_t ModeOf(Type type) {
-  static constexpr uint32_t kTypes[] = {S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK};
-  return kTypes[static_cast<int>(type)];
-}
-
 Sight SightOf(const Attr& attr) {
   Sight sight{TypeOf(attr.mode), attr.mode & 07777, attr.uid,   attr.gid,
               attr.rdev_major,   attr.rdev_minor,   attr.nlink, attr.size};
@@ -216,7 +192,7 @@ Status EngineClient::MakeDir(const Path& path, uint32_t mode) {
 Status EngineClient::MakeNode(const Path& path, Type type, uint32_t mode, uint32_t major, uint32_t minor) {
   PLY_TRY(NodeId dir, DirForNew(path));
   const std::string name = SplitPath(path).second;
-  return Made(fs().MakeNode(me_, dir, Name::Trusted(name), ModeOf(type) | mode, makedev(major, minor)));
+  return Made(fs().MakeNode(me_, dir, Name::Trusted(name), TypeBits(type) | mode, makedev(major, minor)));
 }
 
 Status EngineClient::Symlink(const std::string& target, const Path& path) {

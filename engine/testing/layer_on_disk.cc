@@ -53,30 +53,6 @@ void TextInto(const Ref& dir, const Path& path, Tree* tree) {
   for (const auto& [name, entry] : dir->entries) TextInto(entry, JoinPath(path, name), tree);
 }
 
-mode_t ModeOf(const Object& object) {
-  static constexpr mode_t kTypes[] = {S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK};
-  return kTypes[static_cast<int>(object.type)] | object.mode;
-}
-
-Type TypeOf(mode_t mode) {
-  switch (mode & S_IFMT) {
-    case S_IFDIR:
-      return Type::kDir;
-    case S_IFLNK:
-      return Type::kSymlink;
-    case S_IFIFO:
-      return Type::kFifo;
-    case S_IFSOCK:
-      return Type::kSocket;
-    case S_IFCHR:
-      return Type::kChar;
-    case S_IFBLK:
-      return Type::kBlock;
-    default:
-      return Type::kFile;
-  }
-}
-
 int MakeOnDisk(const Object& object, const char* at) {
   switch (object.type) {
     case Type::kDir:
@@ -92,7 +68,7 @@ int MakeOnDisk(const Object& object, const char* at) {
       return written ? 0 : -1;
     }
     default:
-      return ::mknod(at, ModeOf(object), makedev(object.major, object.minor));
+      return ::mknod(at, TypeBits(object.type) | object.mode, makedev(object.major, object.minor));
   }
 }
 

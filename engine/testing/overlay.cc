@@ -1,5 +1,7 @@
 #include "engine/testing/overlay.h"
 
+#include <sys/stat.h>
+
 #include <cstdio>
 
 namespace plyfs::model {
@@ -36,6 +38,21 @@ const char* TypeName(Type type) {
       return "block";
   }
   return "?";
+}
+
+Type TypeOf(uint32_t mode) {
+  static constexpr std::pair<uint32_t, Type> kTypes[] = {{S_IFDIR, Type::kDir},  {S_IFLNK, Type::kSymlink},
+                                                         {S_IFIFO, Type::kFifo}, {S_IFSOCK, Type::kSocket},
+                                                         {S_IFCHR, Type::kChar}, {S_IFBLK, Type::kBlock}};
+  for (const auto& [bits, type] : kTypes) {
+    if ((mode & S_IFMT) == bits) return type;
+  }
+  return Type::kFile;
+}
+
+uint32_t TypeBits(Type type) {
+  static constexpr uint32_t kBits[] = {S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK};
+  return kBits[static_cast<int>(type)];
 }
 
 std::string ToText(const Sight& sight) {

@@ -29,6 +29,9 @@ bool IsWithin(const Path& path, const Path& dir);
 
 enum class Type { kFile, kDir, kSymlink, kFifo, kSocket, kChar, kBlock };
 const char* TypeName(Type type);
+// From and to the S_IFMT bits of a mode.
+Type TypeOf(uint32_t mode);
+uint32_t TypeBits(Type type);
 
 struct Sight {
   Type type = Type::kFile;

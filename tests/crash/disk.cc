@@ -1,20 +1,16 @@
 #include "tests/crash/disk.h"
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <vector>
 
 #include "tests/crash/world.h"
-
-extern char** environ;  // NOLINT: POSIX's name
+#include "tests/differential/private_fs.h"
 
 namespace plyfs::crash {
 namespace {
@@ -25,16 +21,6 @@ constexpr uint32_t kFlushLog = 1, kFlushNothing = 2;
 
 // mkfs.xfs takes no less than 300 MB; the files are sparse.
 constexpr off_t kExt4Size = off_t{64} << 20, kXfsSize = off_t{320} << 20;
-
-bool RunCommand(const std::vector<std::string>& words) {
-  std::vector<char*> argv;
-  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
-  pid_t pid = 0;
-  int status = 0;
-  return posix_spawnp(&pid, argv[0], nullptr, nullptr, argv.data(), environ) == 0 &&
-         waitpid(pid, &status, 0) == pid && status == 0;
-}
 
 }  // namespace
 
@@ -53,7 +39,7 @@ std::unique_ptr<Disk> Disk::Make(const std::string& type, std::string* error) {
   bool fine = fd >= 0 && ftruncate(fd, type == "xfs" ? kXfsSize : kExt4Size) == 0;
   if (fd >= 0) close(fd);
   fine = fine && chmod(base.c_str(), 0755) == 0 && mkdir(disk->root_.c_str(), 0755) == 0 &&
-         RunCommand({"mkfs." + type, "-q", image});
+         diff::RunCommand({"mkfs." + type, "-q", image});
   *error = fine ? disk->MountImage() : "cannot make an image with mkfs." + type;
   if (!error->empty()) return nullptr;
   chmod(disk->root_.c_str(), 0755);
@@ -70,7 +56,8 @@ Disk::~Disk() {
 // noauto_da_alloc: ext4 would sync files renamed over others of its own accord.
 std::string Disk::MountImage() const {
   const std::string options = type_ == "ext4" ? "loop,noauto_da_alloc" : "loop,nouuid";
-  return RunCommand({"mount", "-o", options, image_, root_}) ? "" : "cannot mount the image of the disk";
+  return diff::RunCommand({"mount", "-o", options, image_, root_}) ? ""
+                                                                   : "cannot mount the image of the disk";
 }
 
 void Disk::Renew() const {

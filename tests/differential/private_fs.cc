@@ -19,7 +19,14 @@ namespace {
 
 constexpr off_t kImageSize = 1024L * 1024 * 1024;  // sparse
 
-// True when the command ended with status 0.
+std::vector<std::string> MkfsCommand(const std::string& type, const std::string& image) {
+  // No journal: nothing here is to survive a crash, and a fsync a copy-up is what the time goes into.
+  if (type == "ext4") return {"mkfs.ext4", "-q", "-O", "^has_journal", "-E", "lazy_itable_init=1", image};
+  return {"mkfs." + type, "-q", image};
+}
+
+}  // namespace
+
 bool RunCommand(const std::vector<std::string>& words) {
   std::vector<char*> argv;
   for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
@@ -29,14 +36,6 @@ bool RunCommand(const std::vector<std::string>& words) {
   return posix_spawnp(&pid, argv[0], nullptr, nullptr, argv.data(), environ) == 0 &&
          waitpid(pid, &status, 0) == pid && status == 0;
 }
-
-std::vector<std::string> MkfsCommand(const std::string& type, const std::string& image) {
-  // No journal: nothing here is to survive a crash, and a fsync a copy-up is what the time goes into.
-  if (type == "ext4") return {"mkfs.ext4", "-q", "-O", "^has_journal", "-E", "lazy_itable_init=1", image};
-  return {"mkfs." + type, "-q", image};
-}
-
-}  // namespace
 
 std::unique_ptr<PrivateFs> PrivateFs::Make(const std::string& type, std::string* error) {
   std::string mount = "/tmp/plyfs-diff-XXXXXX";

@@ -7,8 +7,12 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace plyfs::diff {
+
+// True when the command ended with status 0.
+bool RunCommand(const std::vector<std::string>& words);
 
 class PrivateFs {
  public:

@@ -21,21 +21,6 @@ Status Done(int result) {
   return result < 0 ? Status(LastErrno()) : OkStatus();
 }
 
-Type TypeOf(mode_t mode) {
-  static constexpr std::pair<mode_t, Type> kTypes[] = {{S_IFDIR, Type::kDir},  {S_IFLNK, Type::kSymlink},
-                                                       {S_IFIFO, Type::kFifo}, {S_IFSOCK, Type::kSocket},
-                                                       {S_IFCHR, Type::kChar}, {S_IFBLK, Type::kBlock}};
-  for (const auto& [bits, type] : kTypes) {
-    if ((mode & S_IFMT) == bits) return type;
-  }
-  return Type::kFile;
-}
-
-mode_t BitsOf(Type type) {
-  static constexpr mode_t kBits[] = {S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK};
-  return kBits[static_cast<int>(type)];
-}
-
 Sight SightOf(const struct stat& st) {
   Sight sight{TypeOf(st.st_mode),
               static_cast<uint32_t>(st.st_mode & 07777),
@@ -183,7 +168,7 @@ Status KernelClient::MakeDir(const Path& path, uint32_t mode) {
 
 Status KernelClient::MakeNode(const Path& path, Type type, uint32_t mode, uint32_t major, uint32_t minor) {
   PLY_TRY(Place place, Find(path));
-  return Done(::mknodat(place.dir.get(), place.c_str(), BitsOf(type) | mode, makedev(major, minor)));
+  return Done(::mknodat(place.dir.get(), place.c_str(), TypeBits(type) | mode, makedev(major, minor)));
 }
 
 Status KernelClient::Symlink(const std::string& target, const Path& path) {
