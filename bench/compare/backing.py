@@ -36,7 +36,6 @@ class Backing:
     def __init__(self, kind, folder, mebibytes, inodes):
         self.kind, self.mebibytes, self.inodes = kind, mebibytes, inodes
         self.point, self.image = os.path.join(folder, "fs"), os.path.join(folder, "image")
-        self.mounted = False
 
     def make(self):
         os.makedirs(self.point)
@@ -52,7 +51,6 @@ class Backing:
             subprocess.run(["mount", "-o", "loop,noinit_itable", self.image, self.point], check=True)
         else:
             system_mount("plyfs-bench", self.point, "tmpfs", 0, f"size={self.mebibytes}m,nr_inodes={self.inodes}")
-        self.mounted = True
 
     def renew(self, walk):
         forget_dentries(self.point)
@@ -70,7 +68,9 @@ class Backing:
         self.mount()
 
     def remove(self):
-        if self.mounted:
+        try:
             system_umount(self.point, MNT_DETACH)
+        except OSError:
+            pass  # an interrupt came before it was mounted
         if os.path.exists(self.image):
             os.unlink(self.image)

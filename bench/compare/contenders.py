@@ -62,11 +62,16 @@ class Contender:
         return {}
 
     def give_up(self, point):
-        """After a failure: whatever is there is to go."""
-        try:
-            system_umount(point, MNT_DETACH)
-        except OSError:
-            pass
+        """After a failure, or an interrupt at any moment: whatever is there is to go, and what a daemon that is
+        still starting will mount."""
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            try:
+                system_umount(point, MNT_DETACH)
+            except OSError:
+                if self.program is None or host.find_daemon(self.program, point) is None:
+                    break
+                time.sleep(0.002)
         shutil.rmtree(getattr(self, "upper", "/nonexistent"), ignore_errors=True)
 
 

@@ -142,6 +142,8 @@ class Bench:
                           passing=not self.args.verbose)
 
     def clean(self):
+        for contender in self.contenders:
+            contender.give_up(self.point)
         for stack in self.stacks:
             stack.remove()
         shutil.rmtree(self.work, ignore_errors=True)

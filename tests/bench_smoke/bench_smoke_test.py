@@ -1,8 +1,10 @@
 """tools/dev bench with tiny sizes: it ends well, its JSON and its page are whole, nothing is left behind."""
+import glob
 import json
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -10,6 +12,8 @@ import xml.etree.ElementTree as xml
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PLYFS = os.environ.get("PLYFS_BIN", os.path.join(ROOT, "build/bin/plyfs"))
+sys.path.append(os.path.join(ROOT, "bench/compare"))
+import host  # pylint: disable=wrong-import-position
 PROGRAMS = os.environ.get("PLYFS_BENCH_BIN", os.path.join(ROOT, "build/bin"))
 
 
@@ -89,21 +93,30 @@ class BenchSmoke(unittest.TestCase):
         for svg in plots:
             xml.fromstring("<svg" + svg.split("</svg>")[0] + "</svg>")
 
-    def test_an_interrupted_run_leaves_nothing_behind(self):
+    def interrupted(self, moment):
+        """Ends a run when `moment` (what the test waits for, of its folder) has come."""
         with tempfile.TemporaryDirectory(prefix="plyfs-smoke-") as folder:
             running = subprocess.Popen(
                 [*COMMAND, "--layers", "3", "--backing", "tmpfs", "--sizes", "4,40,20,80", "--contender", "plyfs",
                  "--rounds", "1000", "--work", folder],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             until = time.monotonic() + 60
-            while not any(f"{folder}/" in line and "fuse.plyfs" in line for line in mounts()):
+            while not moment(folder):
                 self.assertLess(time.monotonic(), until, "nothing was mounted")
                 self.assertIsNone(running.poll(), "it ended by itself")
-                time.sleep(0.001)
+                time.sleep(0.0005)
             running.send_signal(signal.SIGTERM)
             self.assertEqual(running.wait(60), 130)
             self.assertEqual([line for line in mounts() if folder in line], [])
             self.assertEqual(os.listdir(folder), [])
+
+    def test_a_run_interrupted_with_a_mount_leaves_nothing_behind(self):
+        self.interrupted(lambda folder: any(f"{folder}/" in line and "fuse.plyfs" in line for line in mounts()))
+
+    def test_a_run_interrupted_while_it_mounts_leaves_nothing_behind(self):
+        for _ in range(8):
+            self.interrupted(lambda folder: host.find_daemon(PLYFS, glob.glob(f"{folder}/*/m")[0])
+                             if glob.glob(f"{folder}/*/m") else None)
 
     def test_help_and_bad_words(self):
         self.assertEqual(bench("--help").returncode, 0)

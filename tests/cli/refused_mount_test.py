@@ -203,7 +203,7 @@ class NoPrivilege(CliTest):
         self.assertEqual(self.run_as_user("""
             "$1" -o "$2" "$3"
             for p in /proc/[0-9]*; do [ "$(readlink $p/exe)" != "$1" ] || kill ${p#/proc/}; done
-            while grep " $3 " /proc/self/mountinfo; do :; done >&2
+            while grep -q " $3 " /proc/self/mountinfo; do sleep 0.01; done
             ls "$3"
             """), [])
 
