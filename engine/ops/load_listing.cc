@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "engine/base/bug.h"
+#include "engine/io/sys_open.h"
 #include "engine/io/sys_stat.h"
 #include "engine/layer/scan.h"
 #include "engine/ops/index_lowers.h"
@@ -22,14 +23,30 @@ InodeRef KnownAt(Parts& parts, const Inode& dir, std::string_view name) {
   return known.state == DentryCache::State::kPresent ? parts.tree.inodes.Find(known.node) : InodeRef();
 }
 
+// Whether lower members may join the directory `entry` of the upper directory `fd`, which is `dir`: by its name,
+// or by a redirect, which a hand may have written where no impure mark is (L9, D11).
+Result<bool> MayBeMerged(Parts& parts, const Inode& dir, int fd, const ScannedEntry& entry) {
+  if (entry.type != DT_DIR) return false;
+  if (dir.merged()) return true;
+  if (!parts.rules.follow_redirects) return false;
+  Result<UniqueFd> child = sys::OpenBeneath(fd, std::string(entry.name).c_str(), O_PATH);
+  if (child.error() == ENOENT) return false;
+  if (!child.ok()) return child.status();
+  PLY_TRY(auto redirect, parts.records.Get(child->get(), Record::kRedirect));
+  return redirect.has_value();
+}
+
 // An upper entry's own number is the tree's, unless it is a copy (which keeps its lower's) or a directory
 // that lower members join: those are asked by name (D10; readdir.c:ovl_cache_update).
-Result<uint64_t> UpperEntryIno(Parts& parts, const InodeRef& dir, const ScannedEntry& entry, bool impure) {
+Result<uint64_t> UpperEntryIno(Parts& parts, const InodeRef& dir, int fd, const ScannedEntry& entry,
+                               bool impure) {
   uint64_t dev = parts.stack->upper()->device();
-  bool may_be_merged = entry.type == DT_DIR && dir->merged();
-  if (!impure && !may_be_merged) {
-    InodeRef known = NumbersMayGo(parts) ? KnownAt(parts, *dir, entry.name) : InodeRef();
-    return known ? known->st_ino() : MapIno(parts, ObjectId{dev, entry.ino, 0});
+  if (!impure) {
+    PLY_TRY(bool may_be_merged, MayBeMerged(parts, *dir, fd, entry));
+    if (!may_be_merged) {
+      InodeRef known = NumbersMayGo(parts) ? KnownAt(parts, *dir, entry.name) : InodeRef();
+      return known ? known->st_ino() : MapIno(parts, ObjectId{dev, entry.ino, 0});
+    }
   }
   Result<InodeRef> inode = Resolve(parts, dir, Name::Trusted(entry.name), Buying::kNever);
   // A name that cannot be resolved (EPERM of L12, L17) is listed all the same.
@@ -64,7 +81,7 @@ Status AddUpper(Parts& parts, const InodeRef& dir, const Reading& reading, Merge
       if (!outranked) listing->Remove(e.hides);
       return OkStatus();
     }
-    PLY_TRY(uint64_t ino, UpperEntryIno(parts, dir, e, impure.has_value()));
+    PLY_TRY(uint64_t ino, UpperEntryIno(parts, dir, fd->get(), e, impure.has_value()));
     listing->Insert(e.name, e.type, ino);
     return OkStatus();
   });

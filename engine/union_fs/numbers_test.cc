@@ -41,5 +41,18 @@ TEST_F(NumbersTest, WhatIsCopiedUpWithoutOriginIsListedByTheNumberItHasElsewhere
   View();
 }
 
+// Somebody has written the redirect by hand and has not marked the directory above it.
+// rules: D10 S1
+TEST_F(NumbersTest, ARedirectedDirectoryInAnUnmarkedUpperOneIsListedByTheNumberItHas) {
+  Dir("b/old");
+  Dir("u/top/new");
+  Dir("u/top/plain");
+  SetRecord("u/top", "opaque", "y");
+  SetRecord("u/top/new", "redirect", "/old");
+  Mount();
+  EXPECT_EQ(List("top"), (std::vector<std::string>{"new", "plain"}));
+  View();  // says that the listing's numbers are those of the attributes
+}
+
 }  // namespace
 }  // namespace plyfs
