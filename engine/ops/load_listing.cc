@@ -23,8 +23,8 @@ InodeRef KnownAt(Parts& parts, const Inode& dir, std::string_view name) {
   return known.state == DentryCache::State::kPresent ? parts.tree.inodes.Find(known.node) : InodeRef();
 }
 
-// Whether lower members may join the directory `entry` of the upper directory `fd`, which is `dir`: by its name,
-// or by a redirect, which a hand may have written where no impure mark is (L9, D11).
+// Whether lower members may join the directory `entry` of the upper directory `fd`, which is `dir`: by its
+// name, or by a redirect, which a hand may have written where no impure mark is (L9, D11).
 Result<bool> MayBeMerged(Parts& parts, const Inode& dir, int fd, const ScannedEntry& entry) {
   if (entry.type != DT_DIR) return false;
   if (dir.merged()) return true;

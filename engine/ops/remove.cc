@@ -105,7 +105,7 @@ Status RemoveEntry(Parts& parts, const InodeRef& dir, Name name, const InodeRef&
     ForgetName(parts, dir, name);
     return removed;
   }
-  dir->ChangeListing([&](MergedDir& listing) { listing.Remove(name.bytes()); });
+  LeaveListing(dir, name, whiteout);
   SetName(parts, *dir, name, 0, trust);
   dir->DropAttr();
   LoseName(parts, dir, name, inode);
@@ -123,6 +123,12 @@ Status PrepareToLose(Parts& parts, const InodeRef& inode, int upper_dir, Name na
   // The last that the engine can reach it by, or the last there is: names may be known that are gone by hand.
   bool last = inode->Names().size() <= 1 || st.stx_nlink <= 1;
   return last ? KeepAlive(parts, *inode, *std::move(fd)) : OkStatus();
+}
+
+void LeaveListing(const InodeRef& dir, Name name, bool whiteout) {
+  std::shared_ptr<MergedDir> listing = dir->listing();
+  if (!whiteout && listing && listing->Find(name).entry) return dir->DropListing();
+  dir->ChangeListing([&](MergedDir& current) { current.Remove(name.bytes()); });
 }
 
 void LoseName(Parts& parts, const InodeRef& dir, Name name, const InodeRef& inode) {

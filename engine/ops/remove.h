@@ -25,6 +25,10 @@ Status PrepareToLose(Parts& parts, const InodeRef& inode, int upper_dir, Name na
 // The inode has lost its name, which is gone or is another inode's.
 void LoseName(Parts& parts, const InodeRef& dir, Name name, const InodeRef& inode);
 
+// The listing of `dir` loses `name`, where upper holds nothing now, or a whiteout.  Without one, what the
+// layers below list there although it is nothing (X5) is listed again.
+void LeaveListing(const InodeRef& dir, Name name, bool whiteout);
+
 // Puts a whiteout at a name of an upper directory, in one step; in the place of what is there, if anything is
 // (N8).  A directory there is moved into W/work and removed (N10).
 Status PutWhiteout(Parts& parts, int upper_dir, Name name);

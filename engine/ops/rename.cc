@@ -79,7 +79,7 @@ void Publish(Parts& parts, const RenamePlan& plan) {
     return;
   }
   if (to.inode) LoseName(parts, to.dir, to.name, to.inode);
-  from.dir->ChangeListing([&](MergedDir& listing) { listing.Remove(from.name.bytes()); });
+  LeaveListing(from.dir, from.name, plan.leave_whiteout);
   SetName(parts, *from.dir, from.name, 0, from.trust);
   from.dir->DropAttr();
 }

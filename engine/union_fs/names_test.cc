@@ -73,6 +73,25 @@ TEST_F(NamesTest, NewObjectsReplaceXattrWhiteouts) {
   EXPECT_EQ(Leftovers(), V());
 }
 
+// What is listed although it is nothing is listed again when what was made at its name has gone.
+// rules: X5 N7 R6
+TEST_F(NamesTest, ListedXattrWhiteoutsAreListedAgain) {
+  for (const char* name : {"b/d/moved", "b/d/removed"}) {
+    Put(name);
+    SetRecord(name, "whiteout", "y");
+  }
+  Mount();
+  ASSERT_EQ(List("d"), (V{"moved", "removed"}));
+  ASSERT_EQ(Create("d/moved"), 0);
+  ASSERT_EQ(Create("d/removed"), 0);
+  ASSERT_EQ(Rename("d/moved", "d/new"), 0);
+  ASSERT_EQ(Unlink("d/removed"), 0);
+  EXPECT_EQ(List("d"), (V{"moved", "new", "removed"}));
+  EXPECT_EQ(Walk("d/moved"), 0u);
+  Mount();
+  EXPECT_EQ(List("d"), (V{"moved", "new", "removed"}));
+}
+
 // rules: N3 N4 N5 N6
 TEST_F(NamesTest, NewDirectoriesAreOpaqueWhereSomethingBelowMustNotJoin) {
   Put("b/gone/x");
