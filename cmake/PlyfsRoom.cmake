@@ -26,11 +26,14 @@ function(plyfs_room name)
   endif()
   if(tests AND PLYFS_BUILD_TESTS)
     plyfs_gtest(${name}_test SOURCES ${tests} LINKS plyfs_${name} ${ROOM_TEST_LINKS})
+    set_tests_properties(${name}_test PROPERTIES LABELS unit)
+    add_dependencies(unit_tests ${name}_test)
   endif()
 endfunction()
 
-# Every test program that does not mount: what tools/dev test --quick builds.
+# Every test program that does not mount: what tools/dev test --quick builds; and those of the rooms alone: --unit.
 add_custom_target(quick_tests)
+add_custom_target(unit_tests)
 
 # plyfs_gtest(NAME SOURCES file... LINKS target... [MOUNTS]): a GoogleTest program registered with CTest as one
 # test.  MOUNTS: it needs real mounts.

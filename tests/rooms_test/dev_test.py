@@ -106,6 +106,14 @@ class DevTest(unittest.TestCase):
         no_device = [] if os.path.exists("/dev/fuse") else ["no /dev/fuse"]
         self.assertEqual(self.calls[-1], ", ".join(["not root of this machine", *no_device, "no kernel overlayfs"]))
 
+    def test_all_tests_are_those_under_sanitizers_too(self):
+        self.put("tools/dev_ctest", 'import os, sys\nopen(os.environ["CALLS"], "a").write("/".join(sys.argv))\n')
+        for args, sanitized in ((), True), (("--debug",), False), (("--quick",), False), (("--asan", "--unit"), False):
+            self.assertEqual(self.dev("test", *args).returncode, 0, self.complaints)
+            also = "asan_unit=tools/dev test --asan --unit/--also/tsan_unit=tools/dev test --tsan --unit/"
+            self.assertEqual(also in self.calls[-1], sanitized, self.calls[-1])
+            self.assertEqual("lint=tools/lint" in self.calls[-1], "--unit" not in args)
+
     def test_unknown_words(self):
         for args in (["nonsense"], ["test", "--nonsense"], ["build", "--nonsense"], ["setup", "nonsense"]):
             done = self.dev(*args)

@@ -73,6 +73,7 @@ class CountTest(unittest.TestCase):
 
 CTEST = """
 add_test(plain "/bin/true")
+set_tests_properties(plain PROPERTIES LABELS unit)
 add_test(skips "/bin/sh" "-c" "exit 77")
 set_tests_properties(skips PROPERTIES SKIP_RETURN_CODE 77)
 add_test(mounts "/bin/true")
@@ -111,6 +112,9 @@ class VerdictTest(unittest.TestCase):
     def test_quick(self):
         self.expect(["--quick", "--not-here", "no /dev/fuse", "--also", "lint=/bin/false"], 1,
                     "passed 1, failed 1, skipped 1; not tested: tests that mount (--quick), real mounts (no /dev/fuse)")
+
+    def test_unit(self):
+        self.expect(["--unit"], 0, "passed 1, failed 0, skipped 0; not tested: all but the unit tests (--unit)")
 
 
 SEMANTICS = """
