@@ -1,6 +1,9 @@
 // slow_fs: a read-only view of a directory that takes a millisecond a call, as a network filesystem may.
 //
-//   slow_fs SOURCE MOUNTPOINT [MICROSECONDS]      in the foreground, until unmounted
+//   slow_fs SOURCE MOUNTPOINT [MICROSECONDS [N]]      in the foreground, until unmounted
+//
+// With N, every Nth call answers EINTR, as no local filesystem does; from SIGUSR1 on all do,
+// from SIGUSR2 on all that read files.
 //
 // For benchmarks and tests of layers on slow filesystems.  Calls wait side by side, so that a hundred at once
 // take a millisecond too.  Two attributes are answered at once and begin anew: user.most_at_once, how many
@@ -10,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse3/fuse.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -26,6 +30,13 @@ std::string source;
 useconds_t delay_us = 1000;
 
 std::atomic<int> waiting{0}, most_waiting{0}, alone{0};
+std::atomic<unsigned> interrupt_every{0}, calls{0};
+std::atomic<bool> interrupt_reads{false};
+
+bool Interrupted() {
+  const unsigned every = interrupt_every;
+  return every != 0 && ++calls % every == 0;
+}
 
 // Where a path of the mount lies, after the wait.
 std::string At(const char* path) {
@@ -43,10 +54,12 @@ int Answer(long result) {
 }
 
 int GetAttr(const char* path, struct stat* st, struct fuse_file_info*) {
+  if (Interrupted()) return -EINTR;
   return Answer(::lstat(At(path).c_str(), st));
 }
 
 int ReadLink(const char* path, char* out, size_t size) {
+  if (Interrupted()) return -EINTR;
   ssize_t n = ::readlink(At(path).c_str(), out, size - 1);
   if (n < 0) return -errno;
   out[n] = '\0';
@@ -55,6 +68,7 @@ int ReadLink(const char* path, char* out, size_t size) {
 
 int ReadDir(const char* path, void* out, fuse_fill_dir_t fill, off_t, struct fuse_file_info*,
             enum fuse_readdir_flags) {
+  if (Interrupted()) return -EINTR;
   DIR* dir = ::opendir(At(path).c_str());
   if (dir == nullptr) return -errno;
   while (const struct dirent* entry = ::readdir(dir)) {
@@ -68,6 +82,7 @@ int ReadDir(const char* path, void* out, fuse_fill_dir_t fill, off_t, struct fus
 }
 
 int Open(const char* path, struct fuse_file_info* file) {
+  if (Interrupted()) return -EINTR;
   const int fd = ::open(At(path).c_str(), O_RDONLY | O_NOFOLLOW);
   if (fd < 0) return -errno;
   file->fh = static_cast<uint64_t>(fd);
@@ -75,6 +90,7 @@ int Open(const char* path, struct fuse_file_info* file) {
 }
 
 int Read(const char* path, char* out, size_t size, off_t at, struct fuse_file_info* file) {
+  if (interrupt_reads || Interrupted()) return -EINTR;
   (void)At(path);
   return Answer(::pread(static_cast<int>(file->fh), out, size, at));
 }
@@ -95,10 +111,12 @@ int Told(std::atomic<int>* count, char* out, size_t size) {
 int GetXattr(const char* path, const char* name, char* out, size_t size) {
   if (std::strcmp(name, "user.most_at_once") == 0) return Told(&most_waiting, out, size);
   if (std::strcmp(name, "user.alone") == 0) return Told(&alone, out, size);
+  if (Interrupted()) return -EINTR;
   return Answer(::lgetxattr(At(path).c_str(), name, out, size));
 }
 
 int ListXattr(const char* path, char* out, size_t size) {
+  if (Interrupted()) return -EINTR;
   return Answer(::llistxattr(At(path).c_str(), out, size));
 }
 
@@ -114,11 +132,14 @@ void* Init(struct fuse_conn_info*, struct fuse_config* config) {
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    std::fprintf(stderr, "usage: slow_fs SOURCE MOUNTPOINT [MICROSECONDS]\n");
+    std::fprintf(stderr, "usage: slow_fs SOURCE MOUNTPOINT [MICROSECONDS [N]]\n");
     return 1;
   }
   source = argv[1];
   if (argc > 3) delay_us = static_cast<useconds_t>(std::strtoul(argv[3], nullptr, 10));
+  if (argc > 4) interrupt_every = static_cast<unsigned>(std::strtoul(argv[4], nullptr, 10));
+  ::signal(SIGUSR1, [](int) { interrupt_every = 1; });
+  ::signal(SIGUSR2, [](int) { interrupt_reads = true; });
   struct fuse_operations ops = {};
   ops.getattr = GetAttr;
   ops.readlink = ReadLink;

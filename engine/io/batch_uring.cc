@@ -83,6 +83,11 @@ void UringBatch::Pump() {
 
 void UringBatch::Settle(const Ring::Completion& completion) {
   Item& item = flight_->items[completion.id];
+  if (completion.result == -EINTR) {
+    // Asked again as plain calls are (sys_call.h), and by them.
+    item.phase = item.fd.valid() ? Phase::kToStat : Phase::kWaiting;
+    return RunNow(completion.id);
+  }
   bool opened = item.phase == Phase::kOpening && completion.result >= 0;
   item.error = completion.result < 0 ? -completion.result : 0;
   item.phase = Phase::kDone;

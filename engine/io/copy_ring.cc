@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/io/fault.h"
+#include "engine/io/sys_call.h"
 
 namespace plyfs {
 
@@ -42,8 +43,11 @@ void RingCopy::StartRead(size_t i) {
 
 void RingCopy::Settle(size_t i, int result) {
   Slot& slot = slots_[i];
-  // Passing: the same stretch once more.
-  if (result == -EINTR || result == -EAGAIN) return Prepare(i);
+  // Passing: the same stretch once more, but as plain calls not for ever (sys_call.h).
+  const bool passing = result == -EINTR || result == -EAGAIN;
+  interrupts_ = passing ? interrupts_ + 1 : 0;
+  if (passing && interrupts_ < sys::kMostInterrupts) return Prepare(i);
+  if (passing) result = -EIO;
   bool reading = slot.phase == Slot::Phase::kReading;
   CallMade(reading ? Op::kRead : Op::kWrite, result < 0 ? -result : 0);
   if (result < 0 || (result == 0 && !reading)) {

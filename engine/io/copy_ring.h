@@ -54,6 +54,7 @@ class RingCopy {
   uint64_t next_ = 0;
   uint64_t end_ = 0;
   int error_ = 0;
+  int interrupts_ = 0;  // in a row
 };
 
 }  // namespace plyfs

@@ -2,7 +2,8 @@
 //
 // Only for engine/io.  Wrappers are thin: they know no layers and no overlay rules, keep the kernel's errno
 // exactly, and may be called from any thread.  EINTR is retried: the program's threads run with signals
-// blocked, so it says nothing but that a debugger or the freezer passed by.
+// blocked, so it says nothing but that a debugger or the freezer passed by.  A filesystem that answers it
+// again and again is broken or hostile: EIO, as of a disk.
 #ifndef PLYFS_ENGINE_IO_SYS_CALL_H_
 #define PLYFS_ENGINE_IO_SYS_CALL_H_
 
@@ -17,11 +18,13 @@
 
 namespace plyfs::sys {
 
+constexpr int kMostInterrupts = 100;  // of one call
+
 // call(size) for what moves up to `size` bytes, and may be made to move less.
 template <typename F>
 auto CallSized(Op op, size_t size, F call) -> Result<decltype(call(size))> {
   lock_order::ExpectNone("a system call");
-  for (;;) {
+  for (int interrupts = 0; interrupts < kMostInterrupts; ++interrupts) {
     int injected = FaultAt(op);
     if (injected > 0) return Errno(injected);
     calls_made.Add();
@@ -31,6 +34,7 @@ auto CallSized(Op op, size_t size, F call) -> Result<decltype(call(size))> {
     if (error == 0) return result;
     if (error != EINTR) return Errno(error);
   }
+  return Errno(EIO);
 }
 
 template <typename F>
