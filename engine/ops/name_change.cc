@@ -39,6 +39,11 @@ void SetName(Parts& parts, const Inode& dir, Name name, NodeId node, Trust trust
   }
 }
 
+void SetGone(Parts& parts, const Inode& dir, Name name, Trust trust) {
+  if (!dir.CheapToAsk() && !dir.listing()) return SetName(parts, dir, name, 0, trust);
+  parts.tree.dentries.Erase(dir.id(), name);
+}
+
 void ForgetName(Parts& parts, const InodeRef& dir, Name name) {
   parts.tree.dentries.Doubt(dir->id(), name);
   dir->DropListing();

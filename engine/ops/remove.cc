@@ -106,7 +106,7 @@ Status RemoveEntry(Parts& parts, const InodeRef& dir, Name name, const InodeRef&
     return removed;
   }
   LeaveListing(dir, name, whiteout);
-  SetName(parts, *dir, name, 0, trust);
+  SetGone(parts, *dir, name, trust);
   dir->DropAttr();
   LoseName(parts, dir, name, inode);
   return OkStatus();

@@ -80,7 +80,7 @@ void Publish(Parts& parts, const RenamePlan& plan) {
   }
   if (to.inode) LoseName(parts, to.dir, to.name, to.inode);
   LeaveListing(from.dir, from.name, plan.leave_whiteout);
-  SetName(parts, *from.dir, from.name, 0, from.trust);
+  SetGone(parts, *from.dir, from.name, from.trust);
   from.dir->DropAttr();
 }
 

@@ -12,7 +12,7 @@ namespace plyfs {
 class Ebb {
  public:
   // Less is not worth giving back.
-  static constexpr size_t kLeast = 8192;
+  static constexpr size_t kLeast = 1024;
 
   // There are so many inodes now.  True, to one caller, each time they have become half as many as there were
   // at most since it last was.

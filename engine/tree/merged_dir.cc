@@ -57,7 +57,10 @@ void MergedDir::CompactLocked() {
   size_t before = deltas_.size();
   std::erase_if(deltas_, [&](const Delta& d) { return d.died <= oldest; });
   dead_ -= before - deltas_.size();
-  if (deltas_.size() * 4 < deltas_.capacity()) deltas_.shrink_to_fit();
+  if (deltas_.size() * 4 < deltas_.capacity()) {
+    deltas_.shrink_to_fit();
+    current_.rehash(0);
+  }
   // What an old view still needs stays; no second attempt before as many again have died.
   compact_at_ = std::max(kLeastDead, 2 * dead_);
 }

@@ -462,5 +462,32 @@ TEST_F(NamesTest, OneLowerDirectoryAtTwoPlacesIsTwo) {
   EXPECT_EQ(Read("x/sub/f"), "new");
 }
 
+// Names that were made and removed again take no memory, whether or not the directory is listed from what is
+// known of it.
+TEST_F(NamesTest, AnEmptiedDirectoryLeavesNoNamesBehind) {
+  Put("b/d/lower");
+  Put("b/unlisted/lower");
+  Mount();
+  ASSERT_EQ(MakeDir("plain"), 0);
+  ASSERT_EQ(List("d"), std::vector<std::string>{"lower"});
+  auto cached = [&] {
+    for (const auto& stat : fs_->Stats()) {
+      if (std::string_view(stat.name) == "cached_names") return stat.value;
+    }
+    return ~uint64_t{0};
+  };
+  for (std::string dir : {"plain/", "unlisted/", "d/"}) {
+    ASSERT_NE(Walk(dir.substr(0, dir.size() - 1)), 0u);
+    const uint64_t before = cached();
+    for (int i = 0; i < 100; ++i) ASSERT_EQ(Create(dir + std::to_string(i)), 0);
+    ASSERT_GE(cached(), before + 100);
+    for (int i = 0; i < 50; ++i) ASSERT_EQ(Unlink(dir + std::to_string(i)), 0);
+    for (int i = 50; i < 100; ++i) ASSERT_EQ(Rename(dir + std::to_string(i), dir + "x"), 0);
+    ASSERT_EQ(Unlink(dir + "x"), 0);
+    EXPECT_EQ(cached(), before);
+    EXPECT_EQ(Walk(dir + "1"), 0u);
+  }
+}
+
 }  // namespace
 }  // namespace plyfs
