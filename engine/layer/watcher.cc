@@ -13,6 +13,10 @@
 namespace plyfs {
 namespace {
 
+// Our own changes come as notices too, and to wake for each costs as much as the change.  Others' changes are
+// seen that much later at most, where a second is promised (U2), and the queue holds 16384.
+constexpr int kLingerMs = 5;
+
 std::unique_ptr<NotifyGroup> OrNull(Result<std::unique_ptr<NotifyGroup>> group) {
   return group.ok() ? *std::move(group) : nullptr;
 }
@@ -136,7 +140,9 @@ void Watcher::Run() {
     for (int i : {1, 2}) {
       if (fds[i].revents) whole = groups[i]->Read(&notices) && whole;
     }
+    const bool only_ours = fds[1].revents && notices.empty() && whole;
     sink_.OnEvents(EventsOf(notices), !whole);
+    if (only_ours) (void)::poll(fds, 1, kLingerMs);
   }
 }
 

@@ -4,7 +4,8 @@
 // is that number that comes back; what a change means is ops/coherence's.  Owned by Coherence.  Watch may be
 // called from any thread and costs a few microseconds; it never blocks on a layer for longer than asking it
 // for the directory's handle does.  One thread, started by the first Watch, reads the notices and calls the
-// sink, which may block.  Marks are bounded, about 40 bytes each here (the kernel pins an inode for each).
+// sink, which may block; while it reads of nothing but our own changes it does so every few milliseconds.
+// Marks are bounded, about 40 bytes each here (the kernel pins an inode for each).
 #ifndef PLYFS_ENGINE_LAYER_WATCHER_H_
 #define PLYFS_ENGINE_LAYER_WATCHER_H_
 

@@ -2,8 +2,10 @@
 
 #include "engine/base/planted.h"
 #include "engine/io/sys_open.h"
+#include "engine/io/sys_stat.h"
 #include "engine/ops/file_access.h"
 #include "engine/ops/locate.h"
+#include "engine/ops/name_change.h"
 #include "engine/ops/new_object.h"
 #include "engine/ops/ops.h"
 #include "engine/ops/resolve.h"
@@ -30,21 +32,9 @@ Result<Created> OpenExisting(Parts& parts, const Caller& caller, const InodeRef&
   return Created{MakeEntry(parts, *dir, name, *inode, *attr, kept), opened};
 }
 
-}  // namespace
-
-Result<Created> Create(Parts& parts, const Caller& caller, NodeId parent, Name name, uint32_t mode,
-                       uint32_t flags) {
-  PLY_TRY(InodeRef dir, FindDir(parts, parent));
-  if (!dir->unlinked()) {
-    PLY_TRY(InodeRef there, Resolve(parts, dir, name));
-    if (there) return OpenExisting(parts, caller, dir, name, there, flags);
-  }
-  Result<FreeName> taken = TakeFreeName(parts, dir, name);
-  if (taken.error() == EEXIST) {
-    PLY_TRY(InodeRef there, ResolvePresent(parts, dir, name));
-    return OpenExisting(parts, caller, dir, name, there, flags);
-  }
-  PLY_TRY(FreeName place, std::move(taken));
+Result<Created> MakeAndOpen(Parts& parts, const Caller& caller, const InodeRef& dir, Name name, uint32_t mode,
+                            uint32_t flags) {
+  PLY_TRY(FreeName place, TakeFreeName(parts, dir, name));
   UniqueFd fd;
   NewObject object;
   object.type = S_IFREG;
@@ -55,11 +45,32 @@ Result<Created> Create(Parts& parts, const Caller& caller, NodeId parent, Name n
     return OkStatus();
   };
   PLY_CHECK(PlaceNew(parts, caller, place, name, object));
+  Result<struct statx> st = sys::StatxFd(fd.get());
+  if (!st.ok()) {
+    ForgetName(parts, dir, name);
+    return st.status();
+  }
   InodeRef inode;
-  PLY_TRY(Entry entry, PublishNew(parts, place, name, &inode));
+  Entry entry = PublishNew(parts, place, name, *st, &inode);
+  inode->SetProtection(0);  // nobody can have given it any
   Opened opened;
   opened.handle = AddOpenFile(parts, inode, flags, std::move(fd), /*on_upper=*/true);
   return Created{entry, opened};
+}
+
+}  // namespace
+
+Result<Created> Create(Parts& parts, const Caller& caller, NodeId parent, Name name, uint32_t mode,
+                       uint32_t flags) {
+  PLY_TRY(InodeRef dir, FindDir(parts, parent));
+  if (!dir->unlinked()) {
+    PLY_TRY(InodeRef there, Resolve(parts, dir, name));
+    if (there) return OpenExisting(parts, caller, dir, name, there, flags);
+  }
+  Result<Created> made = MakeAndOpen(parts, caller, dir, name, mode, flags);
+  if (made.error() != EEXIST) return made;
+  PLY_TRY(InodeRef there, ResolvePresent(parts, dir, name));
+  return OpenExisting(parts, caller, dir, name, there, flags);
 }
 
 }  // namespace plyfs::ops

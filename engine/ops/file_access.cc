@@ -65,6 +65,7 @@ Result<FileAccess> AccessFile(Parts& parts, Handle handle) {
 Result<FileAccess> AccessForWrite(Parts& parts, Handle handle) {
   PLY_TRY(FileAccess access, AccessFile(parts, handle));
   if ((access.file->flags & O_ACCMODE) == O_RDONLY) return Errno(EBADF);
+  access.file->wrote.store(true, std::memory_order_relaxed);
   return access;
 }
 

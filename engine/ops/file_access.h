@@ -19,7 +19,7 @@ struct FileAccess {
 
 // EBADF: no such handle.  ESTALE: the object is gone.
 Result<FileAccess> AccessFile(Parts& parts, Handle handle);
-// EBADF also for a handle not open for writing.
+// EBADF also for a handle not open for writing.  The handle counts as written through from now on.
 Result<FileAccess> AccessForWrite(Parts& parts, Handle handle);
 
 // Registers an open file whose descriptor is at hand; `on_upper` is what inode.is_upper() said before that

@@ -29,13 +29,14 @@ Result<Entry> Link(Parts& parts, NodeId node, NodeId new_parent, Name new_name) 
   // Before the name is taken: the object may lie in the same directory.
   PLY_CHECK(CopyUp(parts, inode));
   PLY_TRY(FreeName place, TakeFreeName(parts, dir, new_name));
+  PLY_CHECK(LookAtUpper(parts, place, new_name));
   PLY_TRY(UniqueFd fd, OpenUpper(parts, inode, O_PATH));
   PLY_TRY(auto origin, parts.records.Get(fd.get(), Record::kOrigin));
   if (origin && !Planted(Plant::kLink)) PLY_CHECK(MarkImpure(parts, place.upper->get()));
   Status linked = PutLink(parts, place, new_name, fd.get());
   inode->DropAttr();  // its links and its ctime
   const bool nameless = inode->unlinked();
-  Result<Entry> entry = linked.ok() ? PublishNew(parts, place, new_name) : Result<Entry>(linked.status());
+  Result<Entry> entry = linked.ok() ? PublishNamed(parts, place, new_name) : Result<Entry>(linked.status());
   // What the client knows of the object's other names is older, whatever came of it.
   if (!entry.ok() && parts.invalidator) parts.invalidator->InvalidateAttr(inode->id());
   if (entry.ok() && nameless && Planted(Plant::kLinkat)) entry->attr.nlink = 0;

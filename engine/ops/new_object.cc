@@ -105,19 +105,28 @@ Result<FreeName> TakeFreeName(Parts& parts, const InodeRef& dir, Name name) {
   PLY_CHECK(MustBeAbsent(parts, dir, name));
   place.trust = Trust{dir->watch_word()};
   PLY_TRY(place.upper, UpperDir(parts, dir));
+  return place;
+}
+
+Status LookAtUpper(Parts& parts, FreeName& place, Name name) {
   Result<struct statx> there = sys::Statx(place.upper->get(), name.str().c_str());
-  if (there.error() == ENOENT) return place;
+  if (there.error() == ENOENT) return OkStatus();
   if (!there.ok()) return there.status();
   PLY_TRY(place.whiteout, IsWhiteoutAt(place.upper->get(), name.str().c_str(), *there, parts.records));
-  if (place.whiteout) return place;
+  if (place.whiteout) return OkStatus();
   // Put there by hand since the name was looked up: it is never overwritten (U3, U10).
-  ForgetName(parts, dir, name);
-  PLY_CHECK(MustBeAbsent(parts, dir, name));
+  ForgetName(parts, place.dir, name);
+  PLY_CHECK(MustBeAbsent(parts, place.dir, name));
   return Errno(ESTALE);
 }
 
-Status PlaceNew(Parts& parts, const Caller& caller, const FreeName& place, Name name,
-                const NewObject& object) {
+Status PlaceNew(Parts& parts, const Caller& caller, FreeName& place, Name name, const NewObject& object) {
+  if (!object.opaque) {
+    // Mostly nothing is there, and one call both sees that and makes it.
+    Status made = MakeInPlace(caller, place, name, object);
+    if (made.error() != EEXIST) return made;
+  }
+  PLY_CHECK(LookAtUpper(parts, place, name));
   if (!place.whiteout && !object.opaque) return MakeInPlace(caller, place, name, object);
   WorkTemp temp(*parts.work);
   PLY_CHECK(MakeStaged(parts, caller, place, object, temp));
@@ -132,13 +141,7 @@ Status MoveIntoPlace(const FreeName& place, Name name, WorkTemp temp, bool is_di
   return OkStatus();
 }
 
-Result<Entry> PublishNew(Parts& parts, const FreeName& place, Name name, InodeRef* made) {
-  Result<struct statx> there = sys::Statx(place.upper->get(), name.str().c_str());
-  if (!there.ok()) {
-    ForgetName(parts, place.dir, name);
-    return there.status();
-  }
-  const struct statx& st = *there;
+Entry PublishNew(Parts& parts, const FreeName& place, Name name, const struct statx& st, InodeRef* made) {
   Probed found;
   found.type = S_ISDIR(st.stx_mode) ? MergedType::kDirectory : MergedType::kFile;
   found.top = st;
@@ -155,10 +158,17 @@ Result<Entry> PublishNew(Parts& parts, const FreeName& place, Name name, InodeRe
   return MakeEntry(parts, *place.dir, name, *inode, attr, StillWatched(*place.dir, place.trust));
 }
 
-Result<Entry> MakeNew(Parts& parts, const Caller& caller, const FreeName& place, Name name,
+Result<Entry> PublishNamed(Parts& parts, const FreeName& place, Name name) {
+  Result<struct statx> there = sys::Statx(place.upper->get(), name.str().c_str());
+  if (there.ok()) return PublishNew(parts, place, name, *there);
+  ForgetName(parts, place.dir, name);
+  return there.status();
+}
+
+Result<Entry> MakeNew(Parts& parts, const Caller& caller, FreeName& place, Name name,
                       const NewObject& object) {
   PLY_CHECK(PlaceNew(parts, caller, place, name, object));
-  return PublishNew(parts, place, name);
+  return PublishNamed(parts, place, name);
 }
 
 Status MarkOpaque(Parts& parts, int dir) {

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 
+#include <atomic>
 #include <memory>
 
 #include "absl/container/flat_hash_map.h"
@@ -28,7 +29,8 @@ struct OpenFile {
   bool may_write() const { return (flags & O_ACCMODE) != O_RDONLY; }
 
   const InodeRef inode;
-  const uint32_t flags;  // as open(2) has them
+  const uint32_t flags;             // as open(2) has them
+  std::atomic<bool> wrote = false;  // data was changed through it
 };
 
 struct OpenDir {

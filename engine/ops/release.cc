@@ -1,5 +1,3 @@
-#include <fcntl.h>
-
 #include "engine/ops/file_access.h"
 #include "engine/ops/ops.h"
 
@@ -7,9 +5,9 @@ namespace plyfs::ops {
 
 void Release(Parts& parts, Handle handle) {
   // What this handle wrote is in the client's cache as well: its pages stay true beyond the next open.
-  if (Result<FileAccess> access = AccessFile(parts, handle); access.ok()) {
-    const bool wrote = (access->file->flags & O_ACCMODE) != O_RDONLY;
-    if (wrote && access->inode().data_stamp() != kPagesDiffer) {
+  const auto file = parts.files.Find(handle);
+  if (file && file->wrote.load(std::memory_order_relaxed) && file->inode->data_stamp() != kPagesDiffer) {
+    if (Result<FileAccess> access = AccessFile(parts, handle); access.ok()) {
       (void)CacheStillTrue(access->inode(), access->get());
     }
   }

@@ -1,5 +1,7 @@
 // A directory in a hundred layers, whose copies are looked at and read side by side: what ends or turns the
 // merge does so wherever it lies.
+#include <fcntl.h>
+
 #include <atomic>
 #include <filesystem>
 #include <iterator>
@@ -26,10 +28,10 @@ class ManyLayersTest : public UnionFixture {
   void MakeLayers() {
     for (int i = 0; i < kLayers; ++i) Put(In(i, "d/f" + Number(i)));
   }
-  void MountMany(LowerMode mode = LowerMode::kFrozen) {
+  void MountMany(LowerMode mode = LowerMode::kFrozen, int layers = kLayers) {
     Mount([&](StackConfig* config) {
       config->lowerdirs.clear();
-      for (int i = 0; i < kLayers; ++i) config->lowerdirs.push_back(At("a/" + Number(i)));
+      for (int i = 0; i < layers; ++i) config->lowerdirs.push_back(At("a/" + Number(i)));
       config->lower = mode;
     });
   }
@@ -137,6 +139,52 @@ TEST_P(ManyLayersAtTest, UnreadableCopyIsAnError) {
   }
   fs_->ReleaseDir(d, dir->handle);
   EXPECT_EQ(List("d"), Names(0, kLayers));
+}
+
+// Calls of engine/io; closing is none.
+TEST_F(ManyLayersTest, CreatingAndRemovingCostsTheSameCallsAtAnyNumber) {
+  struct Counts : FaultHook {
+    int Before(Op) override { return ++calls, 0; }
+    std::atomic<int> calls = 0;
+  };
+  MakeLayers();
+  for (LowerMode mode : {LowerMode::kFrozen, LowerMode::kWatch}) {
+    for (int layers : {1, 10, kLayers}) {
+      MountMany(mode, layers);
+      const NodeId d = Walk("d");
+      for (int round = 0; round < 3; ++round) {
+        const std::string name = "new" + std::to_string(round);
+        ASSERT_EQ(fs_->Lookup(me_, d, Name::Trusted(name))->node, 0u);
+        Counts create, release, unlink, stat;
+        Result<Created> made = Errno(EIO);
+        {
+          ScopedFaults faults(&create);
+          made = fs_->Create(me_, d, Name::Trusted(name), 0644, O_WRONLY | O_EXCL);
+        }
+        ASSERT_TRUE(made.ok());
+        {
+          ScopedFaults faults(&release);
+          fs_->Release(made->entry.node, made->opened.handle);
+        }
+        {
+          ScopedFaults faults(&stat);
+          EXPECT_TRUE(fs_->GetAttr(me_, d, 0).ok());
+        }
+        {
+          ScopedFaults faults(&unlink);
+          EXPECT_TRUE(fs_->Unlink(me_, d, Name::Trusted(name)).ok());
+        }
+        fs_->Forget(made->entry.node, 1);
+        if (round == 0) continue;  // the directory is copied up, its listing read
+        EXPECT_EQ(create.calls, 2) << layers;
+        EXPECT_EQ(release.calls, 0) << layers;
+        EXPECT_EQ(stat.calls, 1) << layers;
+        EXPECT_EQ(unlink.calls, 3) << layers;
+      }
+      Unmount();
+      std::filesystem::remove_all(At("u/d"));
+    }
+  }
 }
 
 TEST_F(ManyLayersTest, DescriptorsAreGivenBack) {
