@@ -72,7 +72,8 @@ fuse::SessionOptions SessionOptionsOf(const ParsedOptions& options, bool debug) 
 }
 
 void Serve(const ParsedOptions& options, const fuse::MountSpec& spec,
-           const fuse::SessionOptions& session_options, Launch launch, int failure, bool may_cover) {
+           const fuse::SessionOptions& session_options, const Keeper& keeper, Launch launch, int failure,
+           bool may_cover) {
   (void)sys::RaiseDescriptorLimit();  // fewer descriptors are slower, not wrong
   sys::ReserveDescriptors(kDescriptors);
   SignalThread::Block();
@@ -108,11 +109,13 @@ void Serve(const ParsedOptions& options, const fuse::MountSpec& spec,
   }
   if (::chdir("/") != 0) Logf("cannot leave the working directory: %s", std::strerror(errno));
   for (const std::string& note : options.notes) Log(note);
-  signals.Serving(&*mount, session, MountedFd(spec.mountpoint) < 0);
+  const bool owned = MountedFd(spec.mountpoint) < 0;
+  if (owned) keeper.Mounted(mount->by_fusermount());
   if (!launch.Ready()) {
     Log("who started this mount is gone: unmounted");
     (void)mount->Unmount(/*lazy=*/true);
   }
+  signals.Serving(&*mount, session, owned ? &keeper : nullptr);
 
   session->Wait();
   fs.Close();
