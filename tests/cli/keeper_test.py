@@ -12,22 +12,7 @@ import sys
 import time
 import unittest
 
-from harness import BIN, CliTest, gone
-
-
-def comm(pid):
-    try:
-        with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
-            return file.read().strip()
-    except FileNotFoundError:
-        return ""
-
-
-def keeper_of(daemon):
-    with open(f"/proc/{daemon}/task/{daemon}/children", encoding="utf-8") as file:
-        keepers = [int(pid) for pid in file.read().split() if comm(pid) == "plyfs-keeper"]
-    assert len(keepers) == 1, keepers
-    return keepers[0]
+from harness import BIN, CliTest, gone, keeper_of
 
 
 def await_true(what, seconds=20):

@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "fuse/mount.h"
+#include "tools/plyfs/privileges.h"
 
 namespace plyfs::tool {
 namespace {
@@ -166,6 +167,7 @@ Result<Keeper> Keeper::Start(const std::string& mountpoint, std::span<char> titl
   if (pid < 0) return LastErrno();
   if (pid > 0) return Keeper(std::move(ours));
   LeaveTheCaller(theirs.get(), title);
+  if (!DropKeeperPrivileges().ok()) ::_exit(1);
   KeeperProcess(theirs.get(), daemon, mountpoint).Run();
 }
 

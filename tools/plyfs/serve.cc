@@ -14,6 +14,7 @@
 #include "engine/io/sys_limits.h"
 #include "engine/union_fs/union_fs.h"
 #include "tools/plyfs/layer_paths.h"
+#include "tools/plyfs/privileges.h"
 #include "tools/plyfs/signals.h"
 
 namespace plyfs::tool {
@@ -76,6 +77,10 @@ void Serve(const ParsedOptions& options, const fuse::MountSpec& spec,
            bool may_cover) {
   (void)sys::RaiseDescriptorLimit();  // fewer descriptors are slower, not wrong
   sys::ReserveDescriptors(kDescriptors);
+  if (const Status dropped = DropDaemonPrivileges(options.stack.writable()); !dropped.ok()) {
+    launch.Failed(std::string("cannot give up privileges: ") + std::strerror(dropped.error()) +
+                  "; see the system's log");
+  }
   SignalThread::Block();
   SignalThread& signals = *new SignalThread(failure);
   ::umask(0);
