@@ -203,9 +203,13 @@ Result<Mount> Mount::Create(const MountSpec& spec, const Serve& serve, std::stri
 
 Status Mount::Unmount(bool lazy) {
   if (mountpoint_.empty()) return Errno(EINVAL);
-  if (by_fusermount_) return FusermountUnmount(mountpoint_, lazy);
+  return UnmountAt(mountpoint_, by_fusermount_, lazy);
+}
+
+Status UnmountAt(const std::string& mountpoint, bool by_fusermount, bool lazy) {
+  if (by_fusermount) return FusermountUnmount(mountpoint, lazy);
   const int flags = UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0);
-  return umount2(mountpoint_.c_str(), flags) < 0 ? Status(LastErrno()) : OkStatus();
+  return umount2(mountpoint.c_str(), flags) < 0 ? Status(LastErrno()) : OkStatus();
 }
 
 Status Remount(const std::string& mountpoint, unsigned long ms_flags) {

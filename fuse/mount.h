@@ -40,6 +40,7 @@ class Mount {
   ~Mount() = default;  // does not unmount and leaves the descriptor open: it is the connection
 
   int fd() const { return fd_; }
+  bool by_fusermount() const { return by_fusermount_; }
   // umount2(2) or fusermount3 -u; `lazy`: MNT_DETACH.  EBUSY while in use.  EINVAL for /dev/fd/N: who mounted
   // it unmounts it.
   Status Unmount(bool lazy);
@@ -50,6 +51,9 @@ class Mount {
   int fd_ = -1;
   bool by_fusermount_ = false;
 };
+
+// What Unmount does, for another process.
+Status UnmountAt(const std::string& mountpoint, bool by_fusermount, bool lazy);
 
 // Applies ro/rw and the like to the live mount at `mountpoint` (`-o remount`, M22): MS_REMOUNT.
 Status Remount(const std::string& mountpoint, unsigned long ms_flags);

@@ -42,6 +42,22 @@ def gone(pid):
         return True
 
 
+def comm(pid):
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def keeper_of(daemon):
+    """The pid of the process that keeps a daemon's mount."""
+    with open(f"/proc/{daemon}/task/{daemon}/children", encoding="utf-8") as file:
+        keepers = [int(pid) for pid in file.read().split() if comm(pid) == "plyfs-keeper"]
+    assert len(keepers) == 1, keepers
+    return keepers[0]
+
+
 @unittest.skipUnless(os.geteuid() == 0 and os.path.exists("/dev/fuse"), "needs root and /dev/fuse")
 class CliTest(unittest.TestCase):
     def setUp(self):

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "engine/io/unique_fd.h"
 #include "tools/plyfs/command_line.h"
 #include "tools/plyfs/help.h"
+#include "tools/plyfs/keeper.h"
 #include "tools/plyfs/launch.h"
 #include "tools/plyfs/layer_paths.h"
 #include "tools/plyfs/list_file.h"
@@ -89,7 +91,8 @@ void ShowOptions(const ParsedOptions& options, const fuse::MountSpec& spec) {
                options.serve.threads, options.serve.timeout_s);
 }
 
-int Main(const std::vector<std::string>& argv) {
+// `title`: where argv lies in memory.
+int Main(const std::vector<std::string>& argv, std::span<char> title) {
   std::vector<int> inherited = InheritedFds();
   OccupyStandardStreams();
   const char* program = ProgramName(ProgramByName(argv.empty() ? "" : argv[0]));
@@ -125,7 +128,12 @@ int Main(const std::vector<std::string>& argv) {
   std::erase(inherited, MountedFd(*mountpoint));
   Launch launch = foreground ? Launch::Foreground(program, failure)
                              : Launch::Background(program, failure, std::move(inherited));
-  Serve(options, spec, SessionOptionsOf(options, debug), std::move(launch), failure,
+  Result<Keeper> keeper = Keeper::Start(spec.mountpoint, title);
+  if (!keeper.ok()) {
+    launch.Failed(std::string("cannot start the process that keeps the mount: ") +
+                  std::strerror(keeper.error()) + "; raise the limits on processes (ulimit -u) and files");
+  }
+  Serve(options, spec, SessionOptionsOf(options, debug), *keeper, std::move(launch), failure,
         personality == Personality::kFuseOverlayfs);
 }
 
@@ -137,5 +145,7 @@ int main(int argc, char** argv) {
   // Tests of debug builds plant faults in the daemon (engine/io/fault.h, engine/base/planted.h).
   if (!plyfs::InstallFaultsFromEnvironment().ok() || !plyfs::InstallPlantFromEnvironment().ok()) return 1;
 #endif
-  return plyfs::tool::Main(std::vector<std::string>(argv, argv + argc));
+  // One after the other, each with its NUL.
+  char* end = argc > 0 ? argv[argc - 1] + std::strlen(argv[argc - 1]) : nullptr;
+  return plyfs::tool::Main(std::vector<std::string>(argv, argv + argc), {argc > 0 ? argv[0] : nullptr, end});
 }

@@ -14,6 +14,7 @@
 #include "engine/io/sys_limits.h"
 #include "engine/union_fs/union_fs.h"
 #include "tools/plyfs/layer_paths.h"
+#include "tools/plyfs/privileges.h"
 #include "tools/plyfs/signals.h"
 
 namespace plyfs::tool {
@@ -72,9 +73,14 @@ fuse::SessionOptions SessionOptionsOf(const ParsedOptions& options, bool debug) 
 }
 
 void Serve(const ParsedOptions& options, const fuse::MountSpec& spec,
-           const fuse::SessionOptions& session_options, Launch launch, int failure, bool may_cover) {
+           const fuse::SessionOptions& session_options, const Keeper& keeper, Launch launch, int failure,
+           bool may_cover) {
   (void)sys::RaiseDescriptorLimit();  // fewer descriptors are slower, not wrong
   sys::ReserveDescriptors(kDescriptors);
+  if (const Status dropped = DropDaemonPrivileges(options.stack.writable()); !dropped.ok()) {
+    launch.Failed(std::string("cannot give up privileges: ") + std::strerror(dropped.error()) +
+                  "; see the system's log");
+  }
   SignalThread::Block();
   SignalThread& signals = *new SignalThread(failure);
   ::umask(0);
@@ -108,11 +114,13 @@ void Serve(const ParsedOptions& options, const fuse::MountSpec& spec,
   }
   if (::chdir("/") != 0) Logf("cannot leave the working directory: %s", std::strerror(errno));
   for (const std::string& note : options.notes) Log(note);
-  signals.Serving(&*mount, session, MountedFd(spec.mountpoint) < 0);
+  const bool owned = MountedFd(spec.mountpoint) < 0;
+  if (owned) keeper.Mounted(mount->by_fusermount());
   if (!launch.Ready()) {
     Log("who started this mount is gone: unmounted");
     (void)mount->Unmount(/*lazy=*/true);
   }
+  signals.Serving(&*mount, session, owned ? &keeper : nullptr);
 
   session->Wait();
   fs.Close();

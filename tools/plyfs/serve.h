@@ -7,6 +7,7 @@
 #include "engine/format/mount_options.h"
 #include "fuse/mount.h"
 #include "fuse/session.h"
+#include "tools/plyfs/keeper.h"
 #include "tools/plyfs/launch.h"
 
 namespace plyfs::tool {
@@ -20,8 +21,8 @@ fuse::SessionOptions SessionOptionsOf(const ParsedOptions& options, bool debug);
 // Opens the layers, mounts, reports through `launch`, serves until unmounted and ends the process.
 // `may_cover`: another mount of ours at the mountpoint is covered without a word, as fuse-overlayfs does.
 [[noreturn]] void Serve(const ParsedOptions& options, const fuse::MountSpec& spec,
-                        const fuse::SessionOptions& session_options, Launch launch, int failure,
-                        bool may_cover);
+                        const fuse::SessionOptions& session_options, const Keeper& keeper, Launch launch,
+                        int failure, bool may_cover);
 
 }  // namespace plyfs::tool
 

@@ -23,6 +23,12 @@ sigset_t HandledSignals() {
   return set;
 }
 
+// By the keeper, unless somebody has killed it.
+Status Unmount(fuse::Mount& mount, const Keeper& keeper, bool lazy) {
+  Status done = keeper.Unmount(lazy);
+  return done.error() == ENOTCONN ? mount.Unmount(lazy) : done;
+}
+
 }  // namespace
 
 void SignalThread::Block() {
@@ -42,17 +48,17 @@ void SignalThread::Mounting() {
   phase_ = Phase::kMounting;
 }
 
-void SignalThread::Serving(fuse::Mount* mount, fuse::Session* session, bool owned) {
+void SignalThread::Serving(fuse::Mount* mount, fuse::Session* session, const Keeper* keeper) {
   bool asked = false;
   {
     MutexLock lock(mu_);
     phase_ = Phase::kServing;
     mount_ = mount;
     session_ = session;
-    owned_ = owned;
+    keeper_ = keeper;
     asked = asked_;
   }
-  if (asked) Leave(mount, session, owned);
+  if (asked) Leave(mount, session, keeper);
 }
 
 bool SignalThread::CutShort() {
@@ -94,7 +100,8 @@ int SignalThread::WaitForSignal(std::optional<Clock::time_point> until) {
 
 void SignalThread::Terminate() {
   Phase phase;
-  bool again = false, owned = true;
+  bool again = false;
+  const Keeper* keeper = nullptr;
   fuse::Mount* mount = nullptr;
   fuse::Session* session = nullptr;
   {
@@ -103,12 +110,12 @@ void SignalThread::Terminate() {
     again = std::exchange(asked_, true);
     mount = mount_;
     session = session_;
-    owned = owned_;
+    keeper = keeper_;
   }
   if (phase == Phase::kStarting) ::_exit(failure_);
   if (again) return CutOff("told twice to end");
   deadline_ = Clock::now() + kPatience;
-  if (phase == Phase::kServing) Leave(mount, session, owned);
+  if (phase == Phase::kServing) Leave(mount, session, keeper);
 }
 
 void SignalThread::LogInFlight() {
@@ -120,13 +127,13 @@ void SignalThread::LogInFlight() {
   if (session != nullptr) session->LogInFlight();
 }
 
-void SignalThread::Leave(fuse::Mount* mount, fuse::Session* session, bool owned) {
+void SignalThread::Leave(fuse::Mount* mount, fuse::Session* session, const Keeper* keeper) {
   // A connection that was handed to us has a mount somewhere that we may not be able to name or to unmount.
-  if (!owned) return session->Stop();
-  Status unmounted = mount->Unmount(/*lazy=*/false);
+  if (keeper == nullptr) return session->Stop();
+  Status unmounted = Unmount(*mount, *keeper, /*lazy=*/false);
   if (unmounted.error() == EBUSY) {
     Log("in use while told to end: detached, served until the last user is gone");
-    unmounted = mount->Unmount(/*lazy=*/true);
+    unmounted = Unmount(*mount, *keeper, /*lazy=*/true);
   }
   // Unmounted by somebody else meanwhile, perhaps lazily, perhaps with users left.
   if (unmounted.ok() || unmounted.error() == EINVAL || unmounted.error() == ENOENT) return;

@@ -13,6 +13,7 @@
 #include "engine/base/mutex.h"
 #include "fuse/mount.h"
 #include "fuse/session.h"
+#include "tools/plyfs/keeper.h"
 
 namespace plyfs::tool {
 
@@ -26,8 +27,8 @@ class SignalThread {
 
   // From now on they wait: something may be half mounted.
   void Mounting();
-  // From now on they unmount.  `owned`: mounted by us, not handed over as /dev/fd/N.
-  void Serving(fuse::Mount* mount, fuse::Session* session, bool owned);
+  // From now on they unmount.  `keeper` null: not mounted by us but handed over as /dev/fd/N.
+  void Serving(fuse::Mount* mount, fuse::Session* session, const Keeper* keeper);
   // Whether the session was ended while there was still somebody using it.
   bool CutShort();
 
@@ -39,7 +40,7 @@ class SignalThread {
   int WaitForSignal(std::optional<Clock::time_point> until);
   void Terminate();
   void LogInFlight();
-  void Leave(fuse::Mount* mount, fuse::Session* session, bool owned);
+  void Leave(fuse::Mount* mount, fuse::Session* session, const Keeper* keeper);
   void CutOff(const char* why);
 
   const int failure_;
@@ -49,7 +50,7 @@ class SignalThread {
   bool cut_short_ ABSL_GUARDED_BY(mu_) = false;
   fuse::Mount* mount_ ABSL_GUARDED_BY(mu_) = nullptr;
   fuse::Session* session_ ABSL_GUARDED_BY(mu_) = nullptr;
-  bool owned_ ABSL_GUARDED_BY(mu_) = true;
+  const Keeper* keeper_ ABSL_GUARDED_BY(mu_) = nullptr;
   std::optional<Clock::time_point> deadline_;  // only the thread itself
 };
 
