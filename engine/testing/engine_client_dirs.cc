@@ -6,11 +6,17 @@
 
 namespace plyfs::model {
 
+namespace {
+
+constexpr size_t kMostRows = 200;  // cases have four names; a listing without an end is one that errs
+
+}  // namespace
+
 Result<std::vector<EngineClient::Row>> EngineClient::ReadRows(OpenDirectory dir, size_t at_a_time) {
   std::vector<Row> rows;
   uint64_t from = 0;
   bool reused = false;
-  for (size_t got = at_a_time; got == at_a_time;) {
+  for (size_t got = at_a_time; got == at_a_time && rows.size() < kMostRows;) {
     got = 0;
     PLY_CHECK(fs().ReadDir(dir.node, dir.handle, from, [&](const DirEntry& e) {
       if (got == at_a_time) return false;
