@@ -1,7 +1,7 @@
 // The engine against the model: layers, mount options and a sequence of operations that the fuzzer chooses
 // (engine/testing/overlay_case.h), each answer, the merged tree at the end, that of a fresh mount and what
-// lies in upper compared with what the model says.  Besides, no copy gets its name before its data are synced,
-// and copying up moves no mtime.  The first difference ends the program with the sequence as text.
+// lies in upper compared with what the model says.  Besides, no copy gets its name before its data are
+// synced, and copying up moves no mtime.  The first difference ends the program with the sequence as text.
 //
 // Inputs are mutated as sequences: whole records are inserted, removed, exchanged, changed in one field, and
 // spliced with those of another input (fuzz/record_mutator.h).  Needs root; layers lie in /dev/shm.

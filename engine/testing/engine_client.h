@@ -4,8 +4,8 @@
 // Owned by a test; one thread at a time uses one.  Clients of one mount may be used by as many threads. Nodes
 // that were looked up are kept until DropCaches(), as a client with memory does, and the directory that was
 // listed last stays open.  EUCLEAN where answers contradict each other: a listing read whole, in pieces, once
-// more and through the directory that is open (D2, D5-D8), a cookie given to two names, READDIR, READDIRPLUS and LOOKUP (D10, D13), and,
-// of a mount's only client, attributes that it may still believe (believer.h).
+// more and through the directory that is open (D2, D5-D8), a cookie given to two names, READDIR, READDIRPLUS
+// and LOOKUP (D10, D13), and, of a mount's only client, attributes that it may still believe (believer.h).
 #ifndef PLYFS_ENGINE_TESTING_ENGINE_CLIENT_H_
 #define PLYFS_ENGINE_TESTING_ENGINE_CLIENT_H_
 

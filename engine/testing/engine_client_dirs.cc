@@ -30,8 +30,8 @@ Result<std::vector<EngineClient::Row>> EngineClient::ReadRows(OpenDirectory dir,
   return reused ? Result<std::vector<Row>>(Errno(EUCLEAN)) : std::move(rows);
 }
 
-// Once more from its start, in pieces, and through the directory that was left open the last time (D2, D5, D6,
-// D8).
+// Once more from its start, in pieces, and through the directory that was left open the last time (D2, D5,
+// D6, D8).
 Status EngineClient::CheckRows(OpenDirectory dir, const std::vector<Row>& rows) {
   if (rows.size() < 2 || rows[0].name != "." || rows[1].name != "..") return Errno(EUCLEAN);
   PLY_TRY(std::vector<Row> again, ReadRows(dir, 1 + rows.size() % 3));

@@ -15,7 +15,7 @@ cd "$5" && shift 6
 [ "$1" = cmake ] || exit 0
 if grep -q BROKEN engine/a.cc; then echo "a.cc:1: error: broken"; exit 1; fi
 mkdir -p build/fuzz/bin
-for target in one engine_model engine_race tree fuse_requests; do
+for target in one engine_model engine_crash engine_race tree fuse_requests; do
   status=0; grep -q "WRONG for $target" engine/a.cc && status=77
   printf '#!/bin/sh\\nexit %s\\n' $status >build/fuzz/bin/${target}_fuzz
   chmod +x build/fuzz/bin/${target}_fuzz
@@ -43,7 +43,7 @@ class DevFaultsTest(unittest.TestCase):
         self.put("bin/unshare", UNSHARE)
         self.put("engine/a.cc", "first\nright\n")
         self.put("docs/fuzzing.md", f"before\n{BEGIN}\n{END}\nafter\n")
-        for target in ("one", "engine_model", "engine_race", "tree", "fuse_requests"):
+        for target in ("one", "engine_model", "engine_crash", "engine_race", "tree", "fuse_requests"):
             self.put(f"fuzz/{target}_fuzz.cc", "")
             self.put(f"fuzz/corpus/{target}/seed", "")
 
