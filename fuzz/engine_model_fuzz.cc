@@ -1,7 +1,7 @@
 // The engine against the model: layers, mount options and a sequence of operations that the fuzzer chooses
 // (engine/testing/overlay_case.h), each answer, the merged tree at the end, that of a fresh mount and what
-// lies in upper compared with what the model says.  The first difference ends the program with the sequence
-// as text.
+// lies in upper compared with what the model says.  Besides, no copy gets its name before its data are
+// synced, and copying up moves no mtime.  The first difference ends the program with the sequence as text.
 //
 // Inputs are mutated as sequences: whole records are inserted, removed, exchanged, changed in one field, and
 // spliced with those of another input (fuzz/record_mutator.h).  Needs root; layers lie in /dev/shm.
@@ -14,8 +14,10 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <string>
 
+#include "engine/io/fault.h"
 #include "engine/testing/engine_client.h"
 #include "engine/testing/layer_on_disk.h"
 #include "engine/testing/overlay_case.h"
@@ -34,10 +36,69 @@ std::string Unlike(const char* what, const Tree& expected, const Tree& seen) {
   return difference.empty() ? "" : std::string(what) + " " + difference;
 }
 
+// C14: what data are copied into is synced before a name leads to it.  One step's calls, of one thread.
+class SyncedBeforeNamed final : public FaultHook {
+ public:
+  int Before(Op op) override {
+    broken_ |= unsynced_ && (op == Op::kLink || op == Op::kRename);
+    return 0;
+  }
+  void After(Op op, int error) override {
+    if (error != 0) return;
+    if (op == Op::kCopyFileRange || op == Op::kClone || op == Op::kWrite) unsynced_ = true;
+    if (op == Op::kFsync) unsynced_ = false;
+  }
+  bool broken() const { return broken_; }
+
+ private:
+  bool unsynced_ = false, broken_ = false;
+};
+
+// C4, C5: when what a step may not change was last modified: the directory, where at most a copy comes into
+// it, and the object itself, where not its contents change.
+struct Unmodified {
+  Unmodified(const Step& step, EngineClient& engine) {
+    const bool contents = step.kind == StepKind::kTruncate || step.how.truncate;
+    switch (step.kind) {
+      case StepKind::kOpen:
+      case StepKind::kTruncate:
+      case StepKind::kChmod:
+      case StepKind::kChown:
+      case StepKind::kSetXattr:
+        if (step.path.empty()) return;
+        dir = TimeOf(engine, SplitPath(step.path).first);
+        if (!contents) object = TimeOf(engine, step.path);
+        break;
+      default:
+        break;
+    }
+  }
+  static std::optional<TimeSpec> TimeOf(EngineClient& engine, const Path& path) {
+    Result<TimeSpec> time = engine.ModifiedAt(path);
+    return time.ok() ? std::optional<TimeSpec>(*time) : std::nullopt;
+  }
+  friend bool operator==(const Unmodified&, const Unmodified&) = default;
+
+  std::optional<TimeSpec> dir, object;
+};
+
+std::string RunOnEngine(EngineClient& engine, const Step& step) {
+  const Unmodified before(step, engine);
+  SyncedBeforeNamed hook;
+  std::string answer;
+  {
+    ScopedFaults watching(&hook);
+    answer = RunStep(engine, step);
+  }
+  if (hook.broken()) return answer + ", and a copy got its name before its data were synced (C14)";
+  const bool unmodified = before == Unmodified(step, engine);
+  return unmodified ? answer : answer + ", and the mtime of it or of its directory moved (C4, C5)";
+}
+
 std::string RunSteps(const std::vector<Step>& steps, Model& model, EngineClient& engine) {
   for (size_t i = 0; i < steps.size(); ++i) {
     const std::string expected = RunStep(model, steps[i]);
-    const std::string seen = RunStep(engine, steps[i]);
+    const std::string seen = RunOnEngine(engine, steps[i]);
     if (expected == seen) continue;
     return "at step " + std::to_string(i + 1) + ", " + ToText(steps[i]) + "\n  expected: " + expected +
            "\n  seen:     " + seen;

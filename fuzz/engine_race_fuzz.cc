@@ -71,6 +71,7 @@ std::string Run(const Case& c, uint8_t settings) {
   ScratchStack stack;
   if (!stack.Write(c).ok()) return "the layers cannot be written";
   EngineMount mount(stack.ConfigOf(c, settings));
+  mount.HasManyClients();
   if (!mount.Mount().ok()) return "the layers cannot be mounted";
   RunThreads(c, c.steps.size() == 2 ? 2 : 2 + settings % 2, settings / 4, mount);
   std::string wrong;

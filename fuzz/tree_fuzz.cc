@@ -304,10 +304,10 @@ void World::FinishReading(size_t i) {
   readings_.erase(readings_.begin() + static_cast<ptrdiff_t>(i));
   if (reading.dir->unlinked()) return;
   LowerIndexBuilder builder;
+  builder.Add(0, "hidden", DT_REG, 7);
   for (const auto& [name, thing] : reading.names) {
     if (thing.object % 3 != 0) builder.Add(0, name, thing.dir ? DT_DIR : DT_REG, thing.object);
   }
-  builder.Add(0, "hidden", DT_REG, 7);
   auto made = std::make_shared<MergedDir>(builder.Build(tree_.layer_sets),
                                           std::max<Cookie>(reading.dir->next_cookie(), 2));
   made->Remove("hidden");

@@ -1,6 +1,5 @@
 #include "engine/testing/engine_client.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -34,6 +33,8 @@ Status EngineMount::Mount() {
     return opened.status();
   }
   fs_ = *std::move(opened);
+  believer_.DropAll();
+  if (only_client_) fs_->SetInvalidator(&believer_);
   return OkStatus();
 }
 
@@ -46,12 +47,29 @@ Result<EngineClient::Found> EngineClient::LookUp(NodeId dir, const std::string& 
   PLY_TRY(Entry entry, fs().Lookup(me_, dir, Name::Trusted(name)));
   if (entry.node == 0) return Errno(ENOENT);
   Keep(entry);
+  PLY_CHECK(Believe(entry.node, entry.attr, entry.attr_ttl_s));
   return Found{entry.node, entry.attr};
+}
+
+Status EngineClient::Believe(NodeId node, const Attr& attr, uint32_t ttl_s) {
+  Believer* believer = mount_.believer();
+  return !believer || believer->IsTold(node, attr, ttl_s) ? OkStatus() : Status(Errno(EUCLEAN));
+}
+
+Result<AttrReply> EngineClient::AskAttr(NodeId node, Handle handle) {
+  PLY_TRY(AttrReply reply, fs().GetAttr(me_, node, handle));
+  PLY_CHECK(Believe(node, reply.attr, reply.ttl_s));
+  return reply;
+}
+
+Result<TimeSpec> EngineClient::ModifiedAt(const Path& path) {
+  PLY_TRY(Found found, Walk(path));
+  return found.attr.mtime;
 }
 
 Result<EngineClient::Found> EngineClient::Walk(const Path& path) {
   if (path.empty()) {
-    PLY_TRY(AttrReply root, fs().GetAttr(me_, kRootNode, 0));
+    PLY_TRY(AttrReply root, AskAttr(kRootNode, 0));
     return Found{kRootNode, root.attr};
   }
   auto [parent, name] = SplitPath(path);
@@ -77,54 +95,12 @@ Result<NodeId> EngineClient::DirForNew(const Path& path) {
 
 Result<Sight> EngineClient::Stat(const Path& path) {
   PLY_TRY(Found found, Walk(path));
-  PLY_TRY(AttrReply reply, fs().GetAttr(me_, found.node, 0));
+  PLY_TRY(AttrReply reply, AskAttr(found.node, 0));
   if (!(SightOf(reply.attr).links == SightOf(found.attr).links) || reply.attr.ino != found.attr.ino ||
       reply.attr.mode != found.attr.mode) {
     return Errno(EUCLEAN);
   }
   return SightOf(reply.attr);
-}
-
-// READDIRPLUS tells what READDIR and LOOKUP tell (D10, D13).
-Status EngineClient::CheckPlus(NodeId dir, Handle handle, const std::map<std::string, DirEntry>& listed) {
-  std::map<std::string, Found> plus;
-  size_t seen = 0;
-  PLY_CHECK(fs().ReadDirPlus(me_, dir, handle, 0, [&](const DirEntry& e, const Entry& entry) {
-    if (e.name == "." || e.name == "..") return true;
-    ++seen;
-    if (entry.node != 0) {
-      Keep(entry);
-      plus[std::string(e.name)] = {entry.node, entry.attr};
-    }
-    return true;
-  }));
-  if (seen != listed.size()) return Errno(EUCLEAN);
-  for (const auto& [name, entry] : plus) {
-    auto it = listed.find(name);
-    if (it == listed.end() || it->second.ino != entry.attr.ino) return Errno(EUCLEAN);
-    if (it->second.type != IFTODT(entry.attr.mode)) return Errno(EUCLEAN);
-    Result<Found> found = LookUp(dir, name);
-    if (!found.ok() || found->node != entry.node || found->attr.ino != entry.attr.ino) return Errno(EUCLEAN);
-  }
-  return OkStatus();
-}
-
-Result<Listing> EngineClient::List(const Path& path) {
-  PLY_TRY(Found dir, WalkToDir(path));
-  PLY_TRY(Opened opened, fs().OpenDir(me_, dir.node, 0));
-  Listing listing;
-  std::map<std::string, DirEntry> listed;
-  bool twice = false;
-  Status read = fs().ReadDir(dir.node, opened.handle, 0, [&](const DirEntry& e) {
-    if (e.name == "." || e.name == "..") return true;
-    twice |= !listed.emplace(e.name, DirEntry{{}, e.ino, e.type, e.next}).second;
-    listing.emplace(e.name, TypeOf(DTTOIF(e.type)));
-    return true;
-  });
-  if (read.ok()) read = twice ? Status(Errno(EUCLEAN)) : CheckPlus(dir.node, opened.handle, listed);
-  fs().ReleaseDir(dir.node, opened.handle);
-  PLY_CHECK(read);
-  return listing;
 }
 
 Result<std::string> EngineClient::ReadAll(NodeId node, Handle handle) {
@@ -169,6 +145,7 @@ Result<std::vector<std::string>> EngineClient::ListXattr(const Path& path) {
 }
 
 Status EngineClient::Made(const Result<Entry>& entry) {
+  DropBeliefs();
   if (!entry.ok()) return entry.status();
   Keep(*entry);
   return OkStatus();
@@ -177,6 +154,7 @@ Status EngineClient::Made(const Result<Entry>& entry) {
 Status EngineClient::Create(const Path& path, uint32_t mode) {
   PLY_TRY(NodeId dir, DirForNew(path));
   const std::string name = SplitPath(path).second;
+  DropBeliefs();
   PLY_TRY(Created made, fs().Create(me_, dir, Name::Trusted(name), mode, O_RDWR | O_CREAT | O_EXCL));
   Keep(made.entry);
   fs().Release(made.entry.node, made.opened.handle);
@@ -212,19 +190,14 @@ Status EngineClient::Link(const Path& from, const Path& to) {
 Status EngineClient::Unlink(const Path& path) {
   auto [parent, name] = SplitPath(path);
   PLY_TRY(Found dir, WalkToDir(parent));
-  if (Result<Found> there = LookUp(dir.node, name); there.ok() && there->attr.is_dir()) {
+  Result<Found> there = LookUp(dir.node, name);
+  DropBeliefs();
+  if (there.ok() && there->attr.is_dir()) {
     // Refused by the engine as well, but the other way round where the mount is read-only.
     Status refused = fs().Unlink(me_, dir.node, Name::Trusted(name));
     return refused.ok() ? Status(Errno(EUCLEAN)) : refused;
   }
   return fs().Unlink(me_, dir.node, Name::Trusted(name));
-}
-
-Status EngineClient::RemoveDir(const Path& path) {
-  if (path.empty()) return Errno(EBUSY);
-  auto [parent, name] = SplitPath(path);
-  PLY_TRY(Found dir, WalkToDir(parent));
-  return fs().RemoveDir(me_, dir.node, Name::Trusted(name));
 }
 
 // fs/namei.c: do_renameat2, may_delete.
@@ -236,6 +209,7 @@ Status EngineClient::Rename(const Path& from, const Path& to, uint32_t flags) {
   PLY_TRY(Found from_dir, WalkToDir(from_parent));
   PLY_TRY(Found to_dir, WalkToDir(to_parent));
   const auto ask = [&, name = from_name, new_name = to_name] {
+    DropBeliefs();
     return fs().Rename(me_, from_dir.node, Name::Trusted(name), to_dir.node, Name::Trusted(new_name), flags);
   };
   if (!mount_.writable()) return Errno(EROFS);
@@ -255,6 +229,7 @@ Status EngineClient::Rename(const Path& from, const Path& to, uint32_t flags) {
 }
 
 Status EngineClient::SetAttr(NodeId node, Handle handle, const SetAttrArgs& args) {
+  DropBeliefs();
   Result<AttrReply> reply = fs().SetAttr(me_, node, handle, args);
   return reply.ok() ? OkStatus() : Status(reply.status());
 }
@@ -289,6 +264,7 @@ Status EngineClient::SetXattr(const Path& path, const std::string& name, const s
   PLY_TRY(Found found, Walk(path));
   if (!mount_.writable()) return Errno(EROFS);
   PLY_CHECK(CheckXattrName(found.attr, name, true));
+  DropBeliefs();
   return fs().SetXattr(me_, found.node, name, value, static_cast<uint32_t>(flags), false);
 }
 
@@ -296,6 +272,7 @@ Status EngineClient::RemoveXattr(const Path& path, const std::string& name) {
   PLY_TRY(Found found, Walk(path));
   if (!mount_.writable()) return Errno(EROFS);
   PLY_CHECK(CheckXattrName(found.attr, name, true));
+  DropBeliefs();
   return fs().RemoveXattr(me_, found.node, name);
 }
 
@@ -311,6 +288,7 @@ Status EngineClient::Open(int slot, const Path& path, OpenHow how) {
   PLY_TRY(Found found, Walk(path));
   if (!found.attr.is_regular()) return Errno(EINVAL);
   const int flags = (how.write ? O_RDWR : O_RDONLY) | (how.truncate ? O_TRUNC : 0);
+  if (how.truncate) DropBeliefs();
   PLY_TRY(Opened opened, fs().Open(me_, found.node, static_cast<uint32_t>(flags), false));
   file = OpenFile{found.node, opened.handle, how.write, false};
   return OkStatus();
@@ -320,6 +298,7 @@ Status EngineClient::TmpFile(int slot, const Path& dir, uint32_t mode) {
   auto& file = slots_[static_cast<size_t>(slot)];
   if (file) return Errno(EMFILE);
   PLY_TRY(Found found, WalkToDir(dir));
+  DropBeliefs();
   PLY_TRY(Created made, fs().TmpFile(me_, found.node, mode, O_RDWR));
   Keep(made.entry);
   file = OpenFile{made.entry.node, made.opened.handle, true, true};
@@ -340,6 +319,7 @@ Result<std::string> EngineClient::ReadSlot(int slot) {
 
 Status EngineClient::WriteSlot(int slot, uint64_t offset, const std::string& data) {
   PLY_TRY(OpenFile * file, Slot(slot));
+  DropBeliefs();
   PLY_TRY(size_t n, fs().Write(me_, file->node, file->handle, offset, data, {}));
   return n == data.size() ? OkStatus() : Status(Errno(EUCLEAN));
 }
@@ -354,7 +334,7 @@ Status EngineClient::TruncateSlot(int slot, uint64_t size) {
 
 Result<Sight> EngineClient::StatSlot(int slot) {
   PLY_TRY(OpenFile * file, Slot(slot));
-  PLY_TRY(AttrReply reply, fs().GetAttr(me_, file->node, file->handle));
+  PLY_TRY(AttrReply reply, AskAttr(file->node, file->handle));
   return SightOf(reply.attr);
 }
 
@@ -368,6 +348,7 @@ Status EngineClient::ChmodSlot(int slot, uint32_t mode) {
 Status EngineClient::SetXattrSlot(int slot, const std::string& name, const std::string& value) {
   PLY_TRY(OpenFile * file, Slot(slot));
   if (!mount_.writable()) return Errno(EROFS);
+  DropBeliefs();
   return fs().SetXattr(me_, file->node, name, value, 0, false);
 }
 
@@ -375,7 +356,7 @@ Status EngineClient::SetXattrSlot(int slot, const std::string& name, const std::
 Status EngineClient::LinkSlot(int slot, const Path& path) {
   PLY_TRY(OpenFile * file, Slot(slot));
   PLY_TRY(NodeId dir, DirForNew(path));
-  PLY_TRY(AttrReply reply, fs().GetAttr(me_, file->node, file->handle));
+  PLY_TRY(AttrReply reply, AskAttr(file->node, file->handle));
   if (reply.attr.nlink == 0 && !file->nameless) return Errno(ENOENT);
   const std::string name = SplitPath(path).second;
   PLY_CHECK(Made(fs().Link(me_, file->node, dir, Name::Trusted(name))));
@@ -384,6 +365,9 @@ Status EngineClient::LinkSlot(int slot, const Path& path) {
 }
 
 Status EngineClient::DropCaches() {
+  LeaveDirectory();
+  cookies_.clear();
+  DropBeliefs();
   std::map<NodeId, uint64_t> still;
   for (const auto& [node, count] : kept_) {
     uint64_t in_use = 0;
@@ -397,6 +381,8 @@ Status EngineClient::DropCaches() {
 
 Status EngineClient::Remount() {
   for (int slot = 0; slot < kSlots; ++slot) (void)Close(slot);
+  LeaveDirectory();
+  cookies_.clear();
   kept_.clear();
   mount_.Unmount();
   return mount_.Mount();

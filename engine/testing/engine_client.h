@@ -2,8 +2,10 @@
 // without the kernel.
 //
 // Owned by a test; one thread at a time uses one.  Clients of one mount may be used by as many threads. Nodes
-// that were looked up are kept until DropCaches(), as a client with memory does; each answer is checked to
-// say the same by READDIR, READDIRPLUS and LOOKUP (D10, D13): EUCLEAN where it does not.
+// that were looked up are kept until DropCaches(), as a client with memory does, and the directory that was
+// listed last stays open.  EUCLEAN where answers contradict each other: a listing read whole, in pieces, once
+// more and through the directory that is open (D2, D5-D8), a cookie given to two names, READDIR, READDIRPLUS
+// and LOOKUP (D10, D13), and, of a mount's only client, attributes that it may still believe (believer.h).
 #ifndef PLYFS_ENGINE_TESTING_ENGINE_CLIENT_H_
 #define PLYFS_ENGINE_TESTING_ENGINE_CLIENT_H_
 
@@ -14,6 +16,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/testing/believer.h"
 #include "engine/testing/overlay.h"
 #include "engine/union_fs/union_fs.h"
 
@@ -28,9 +31,14 @@ class EngineMount {
   void Unmount() { fs_.reset(); }
   UnionFs& fs() { return *fs_; }
   bool writable() const { return config_.writable(); }
+  // Null: there are more clients than one.
+  Believer* believer() { return only_client_ ? &believer_ : nullptr; }
+  void HasManyClients() { only_client_ = false; }
 
  private:
   const StackConfig config_;
+  bool only_client_ = true;
+  Believer believer_;  // outlives the engine, which tells it
   std::unique_ptr<UnionFs> fs_;
 };
 
@@ -76,6 +84,9 @@ class EngineClient : public Overlay {
   Status DropCaches() override;
   Status Remount() override;
 
+  // When the object's contents last changed.
+  Result<TimeSpec> ModifiedAt(const Path& path);
+
  private:
   struct OpenFile {
     NodeId node = 0;
@@ -87,9 +98,25 @@ class EngineClient : public Overlay {
     NodeId node = 0;
     Attr attr;
   };
+  struct Row {
+    std::string name;
+    uint64_t ino = 0;
+    uint8_t type = 0;
+    friend bool operator==(const Row&, const Row&) = default;
+  };
+  struct OpenDirectory {
+    NodeId node = 0;
+    Handle handle = 0;
+  };
 
   UnionFs& fs() { return mount_.fs(); }
   void Keep(const Entry& entry) { ++kept_[entry.node]; }
+  // What it changes itself it knows to be no longer true.
+  void DropBeliefs() {
+    if (Believer* believer = mount_.believer()) believer->DropAll();
+  }
+  Status Believe(NodeId node, const Attr& attr, uint32_t ttl_s);
+  Result<AttrReply> AskAttr(NodeId node, Handle handle);
   Result<Found> LookUp(NodeId dir, const std::string& name);
   Result<Found> Walk(const Path& path);
   Result<Found> WalkToDir(const Path& path);
@@ -99,12 +126,18 @@ class EngineClient : public Overlay {
   Status SetAttr(NodeId node, Handle handle, const SetAttrArgs& args);
   Result<std::string> ReadAll(NodeId node, Handle handle);
   Result<OpenFile*> Slot(int slot);
-  Status CheckPlus(NodeId dir, Handle handle, const std::map<std::string, DirEntry>& listed);
+  // All of the listing, so many at a time.
+  Result<std::vector<Row>> ReadRows(OpenDirectory dir, size_t at_a_time);
+  Status CheckRows(OpenDirectory dir, const std::vector<Row>& rows);
+  Status CheckPlus(OpenDirectory dir, const std::vector<Row>& rows);
+  void LeaveDirectory();
 
   EngineMount& mount_;
   const Caller me_;
   std::map<NodeId, uint64_t> kept_;
   std::array<std::optional<OpenFile>, kSlots> slots_;
+  std::optional<OpenDirectory> last_listed_;
+  std::map<std::pair<NodeId, uint64_t>, std::string> cookies_;  // whose they were, of nodes that are kept
 };
 
 }  // namespace plyfs::model

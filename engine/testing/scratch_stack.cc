@@ -6,7 +6,10 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 
+#include "engine/layer/index_file.h"
+#include "engine/layer/index_writer.h"
 #include "engine/testing/layer_on_disk.h"
 
 namespace plyfs::model {
@@ -72,7 +75,22 @@ StackConfig ScratchStack::ConfigOf(const Case& c, uint8_t settings) const {
   if (settings & 4) config.memory_bytes = 2000;
   config.use_io_uring = (settings & 24) == 24;
   config.fsync = FsyncPolicy::kAuto;
+  if ((settings & 96) == 32) WriteIndices(&config);
   return config;
+}
+
+// What the layers hold is taken from their indices.
+void ScratchStack::WriteIndices(StackConfig* config) const {
+  const std::string folder = base_ + "/indices";
+  MakeFresh(folder);
+  std::string why;
+  Result<UniqueFd> fd = OpenIndexFolder(folder, &why);
+  bool written = fd.ok();
+  for (const std::string& lower : config->lowerdirs) {
+    written = written && WriteLayerIndex(lower, fd->get(), [](const IndexProgress&) {}, &why).ok();
+  }
+  if (!written) std::fprintf(stderr, "indices: %s\n", why.c_str()), std::abort();
+  config->index_dir = folder;
 }
 
 Status ScratchStack::CheckLowers(const Case& c) const {

@@ -17,7 +17,7 @@ class ScratchStack {
   ScratchStack();
   ~ScratchStack();
   Status Write(const Case& c);
-  // `settings`: what must change no answer: where names are looked up, memory, io_uring.
+  // `settings`: what must change no answer: where names are looked up, memory, io_uring, indices.
   StackConfig ConfigOf(const Case& c, uint8_t settings) const;
   // EUCLEAN: something was changed in a lower.
   Status CheckLowers(const Case& c) const;
@@ -29,6 +29,8 @@ class ScratchStack {
   std::string Lower(size_t i) const { return base_ + "/lower" + std::to_string(i + 1); }
 
  private:
+  void WriteIndices(StackConfig* config) const;
+
   const std::string base_;
 };
 
