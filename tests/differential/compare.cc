@@ -19,23 +19,6 @@ std::string TimeText(const statx_timestamp& t) {
   return std::to_string(t.tv_sec) + "." + std::to_string(t.tv_nsec);
 }
 
-Difference Differ(const std::string& kind, const std::string& subject, const std::string& kernel,
-                  const std::string& ply) {
-  return {kind, kind + ", " + (subject.empty() ? "." : subject) + ": kernel " + kernel + ", plyfs " + ply};
-}
-
-template <typename T>
-Maybe DifferIf(const std::string& kind, const std::string& subject, const T& kernel, const T& ply) {
-  if (kernel == ply) return std::nullopt;
-  return Differ(kind, subject, std::to_string(kernel), std::to_string(ply));
-}
-
-Maybe DifferIfText(const std::string& kind, const std::string& subject, const std::string& kernel,
-                   const std::string& ply) {
-  if (kernel == ply) return std::nullopt;
-  return Differ(kind, subject, "'" + kernel + "'", "'" + ply + "'");
-}
-
 // Atimes are of a clock that ticks every few milliseconds.
 constexpr int64_t kClockTick = 20000000;
 
@@ -70,6 +53,31 @@ unsigned char TypeOf(unsigned mode) {
     if (auto ply_difference = (expr)) return ply_difference; \
   } while (0)
 
+// What is not to be reported is as if it were equal.
+Maybe Comparer::Reported(Difference difference) const {
+  if (ignored_.contains(difference.kind)) return std::nullopt;
+  return difference;
+}
+
+Maybe Comparer::Differ(const std::string& kind, const std::string& subject, const std::string& kernel,
+                       const std::string& ply) const {
+  return Reported({kind, kind + ", " + (subject.empty() ? "." : subject) + ": " + names_.first + " " +
+                             kernel + ", " + names_.second + " " + ply});
+}
+
+template <typename T>
+Maybe Comparer::DifferIf(const std::string& kind, const std::string& subject, const T& kernel,
+                         const T& ply) const {
+  if (kernel == ply) return std::nullopt;
+  return Differ(kind, subject, std::to_string(kernel), std::to_string(ply));
+}
+
+Maybe Comparer::DifferIfText(const std::string& kind, const std::string& subject, const std::string& kernel,
+                             const std::string& ply) const {
+  if (kernel == ply) return std::nullopt;
+  return Differ(kind, subject, "'" + kernel + "'", "'" + ply + "'");
+}
+
 bool Comparer::OfTheRun(const statx_timestamp& t) const {
   constexpr int64_t kDay = 86400;  // steps also set times far in the future
   return t.tv_sec >= run_start_ && t.tv_sec < run_start_ + kDay;
@@ -82,7 +90,8 @@ Maybe Comparer::CompareUnmoved(const Sight& kernel, const Sight& ply, Rules rule
   if (both_born && !SameTime(kernel.stx.stx_btime, ply.stx.stx_btime)) {
     const bool cached = masks_allowed_ && !rules.fresh && masks_->BirthTimeCached();
     if (!cached)
-      return Differ("btime", kernel.subject, TimeText(kernel.stx.stx_btime), TimeText(ply.stx.stx_btime));
+      PLY_DIFFER(
+          Differ("btime", kernel.subject, TimeText(kernel.stx.stx_btime), TimeText(ply.stx.stx_btime)));
   }
   if (S_ISDIR(kernel.stx.stx_mode)) return std::nullopt;
   return DifferIfText("ctime", kernel.subject, TimeText(kernel.stx.stx_ctime), TimeText(ply.stx.stx_ctime));
@@ -108,7 +117,7 @@ bool Comparer::MovedReadonly(const Sight& ply) const {
 Maybe Comparer::CompareTimes(const Sight& kernel, const Sight& ply, Rules rules) {
   const bool by_value = rules.same_layers || !OfTheRun(kernel.stx.stx_mtime) || !OfTheRun(ply.stx.stx_mtime);
   if (by_value && !SameTime(kernel.stx.stx_mtime, ply.stx.stx_mtime)) {
-    return Differ("mtime", kernel.subject, TimeText(kernel.stx.stx_mtime), TimeText(ply.stx.stx_mtime));
+    PLY_DIFFER(Differ("mtime", kernel.subject, TimeText(kernel.stx.stx_mtime), TimeText(ply.stx.stx_mtime)));
   }
   if (rules.same_layers) return CompareUnmoved(kernel, ply, rules);
   const bool both_of_run = OfTheRun(kernel.stx.stx_atime) && OfTheRun(ply.stx.stx_atime);
@@ -134,7 +143,7 @@ Maybe Comparer::CompareNumbers(const Sight& kernel, const Sight& ply, Rules rule
   const std::string clash =
       crossed_ ? inodes_.Match(p, k, kernel.subject) : inodes_.Match(k, p, kernel.subject);
   if (clash.empty()) return std::nullopt;
-  return Difference{"inode number", "inode number of " + kernel.subject + ": " + clash};
+  return Reported({"inode number", "inode number of " + kernel.subject + ": " + clash});
 }
 
 Maybe Comparer::CompareSights(const Sight& kernel, const Sight& ply, Rules rules) {
@@ -153,10 +162,10 @@ Maybe Comparer::CompareSights(const Sight& kernel, const Sight& ply, Rules rules
   PLY_DIFFER(DifferIf("blksize", subject, k.stx_blksize, p.stx_blksize));
   const uint32_t k_birth = k.stx_mask & STATX_BTIME, p_birth = p.stx_mask & STATX_BTIME;
   if (k_birth != p_birth && !(masks_allowed_ && masks_->NoBirthTime(kernel, ply))) {
-    return DifferIf("has btime", subject, k_birth, p_birth);
+    PLY_DIFFER(DifferIf("has btime", subject, k_birth, p_birth));
   }
   if (k.stx_nlink != p.stx_nlink && !(masks_allowed_ && masks_->UnlinkedLowerNlink(kernel, ply))) {
-    return DifferIf("nlink", subject, k.stx_nlink, p.stx_nlink);
+    PLY_DIFFER(DifferIf("nlink", subject, k.stx_nlink, p.stx_nlink));
   }
   PLY_DIFFER(CompareNumbers(kernel, ply, rules));
   return CompareTimes(kernel, ply, rules);
@@ -194,13 +203,13 @@ Maybe Comparer::CompareLists(const std::vector<ListEntry>& kernel, const std::ve
     const bool only_ply = !only_kernel && (k == kernel.size() || ply[p].name < kernel[k].name);
     if (only_kernel) {
       if (!masks_allowed_ || !masks_->GhostListed(&kernel[k], nullptr)) {
-        return Differ("listing", kernel[k].name, "listed", "absent");
+        PLY_DIFFER(Differ("listing", kernel[k].name, "listed", "absent"));
       }
       ++k;
     } else if (only_ply) {
       const bool may_be_left_out = refusals_ && masks_allowed_;
       if (!may_be_left_out || !(masks_->RefusedNotListed(ply[p]) || masks_->GhostListedByPly(ply[p]))) {
-        return Differ("listing", ply[p].name, "absent", "listed");
+        PLY_DIFFER(Differ("listing", ply[p].name, "absent", "listed"));
       }
       ++p;
     } else {
@@ -224,13 +233,13 @@ Maybe Comparer::CompareOutcomes(const Step& step, const Outcome& kernel, const O
     if (masks_allowed_ && masks_->MappingBeyondOldFile(step, kernel, ply)) return std::nullopt;
     if (!masks_allowed_ || !masks_->HoleLayout(step, kernel, ply)) {
       // The operation belongs to the kind: the shrinker must not trade one errno for another's.
-      return Differ("errno of " + Label(step), step.path, ErrorText(kernel.error),
-                    ErrorText(ply.error) + " " + ply.data);
+      PLY_DIFFER(Differ("errno of " + Label(step), step.path, ErrorText(kernel.error),
+                        ErrorText(ply.error) + " " + ply.data));
     }
   }
   PLY_DIFFER(DifferIfText("result of " + Label(step), step.path, kernel.data, ply.data));
   if (kernel.mapped != ply.mapped && !(masks_allowed_ && masks_->MappingOfOldDescriptor(kernel, ply))) {
-    return DifferIfText("mapped data", Label(step), kernel.mapped, ply.mapped);
+    PLY_DIFFER(DifferIfText("mapped data", Label(step), kernel.mapped, ply.mapped));
   }
   PLY_DIFFER(CompareLists(kernel.list, ply.list));
   for (size_t i = 0; i < kernel.after.size() && i < ply.after.size(); ++i) {
@@ -244,7 +253,7 @@ Maybe Comparer::CompareNodes(const std::string& path, const Node& kernel, const 
   PLY_DIFFER(CompareSights(kernel.sight, ply.sight, rules));
   PLY_DIFFER(DifferIfText("data", subject, kernel.data, ply.data));
   if (kernel.xattrs != ply.xattrs) {
-    return Differ("xattrs", subject, XattrText(kernel.xattrs), XattrText(ply.xattrs));
+    PLY_DIFFER(Differ("xattrs", subject, XattrText(kernel.xattrs), XattrText(ply.xattrs)));
   }
   if (!path.empty()) PLY_DIFFER(DifferIf("d_type", subject, kernel.d_type, ply.d_type));
   return std::nullopt;
@@ -253,13 +262,23 @@ Maybe Comparer::CompareNodes(const std::string& path, const Node& kernel, const 
 Maybe Comparer::CheckListedNumbers(const Snapshot& tree, bool plyfs_served) {
   for (const auto& [path, node] : tree) {
     if (path.empty() || node.sight.error != 0) continue;
-    const std::string who = plyfs_served ? " by plyfs" : " by the kernel";
+    const std::string who = " by " + (plyfs_served ? names_.second : names_.first);
     if (node.d_type != TypeOf(node.sight.stx.stx_mode)) {
-      return Difference{"d_type against stat", "d_type of " + path + who + " is not its type"};
+      PLY_DIFFER(Reported({"d_type against stat", "d_type of " + path + who + " is not its type"}));
     }
     if (node.d_ino == node.sight.stx.stx_ino || masks_->ListedNumber(plyfs_served)) continue;
-    return Difference{"d_ino", "d_ino of " + path + who + ": " + std::to_string(node.d_ino) + ", st_ino " +
-                                   std::to_string(node.sight.stx.stx_ino)};
+    PLY_DIFFER(Reported({"d_ino", "d_ino of " + path + who + ": " + std::to_string(node.d_ino) + ", st_ino " +
+                                      std::to_string(node.sight.stx.stx_ino)}));
+  }
+  return std::nullopt;
+}
+
+Maybe Comparer::CompareListedNumbers(const Snapshot& kernel, const Snapshot& ply) {
+  for (const auto& [path, node] : ply) {
+    auto other = kernel.find(path);
+    if (path.empty() || other == kernel.end() || node.d_ino == node.sight.stx.stx_ino) continue;
+    if (other->second.d_ino != other->second.sight.stx.stx_ino || node.sight.error != 0) continue;
+    PLY_DIFFER(Differ("d_ino", path, "the number that stat tells", "another"));
   }
   return std::nullopt;
 }
@@ -281,8 +300,9 @@ Maybe Comparer::CompareOrder(const Snapshot& kernel, const Snapshot& ply) {
   for (const Times& first : times) {
     for (const Times& second : times) {
       if (first.kernel + kClockTick < second.kernel && first.ply > second.ply + kClockTick) {
-        return Difference{"order of mtimes", "order of mtimes: kernel " + *first.path + " before " +
-                                                 *second.path + ", plyfs after"};
+        PLY_DIFFER(
+            Reported({"order of mtimes", "order of mtimes: " + names_.first + " " + *first.path + " before " +
+                                             *second.path + ", " + names_.second + " after"}));
       }
     }
   }
@@ -294,13 +314,13 @@ Maybe Comparer::CompareNames(const Snapshot& kernel, const Snapshot& ply,
                              const std::set<std::string>& unread) {
   for (const auto& [path, node] : kernel) {
     if (ply.contains(path) || (masks_allowed_ && masks_->GhostListed(&node, nullptr))) continue;
-    return Differ("name", path, "present", "absent");
+    PLY_DIFFER(Differ("name", path, "present", "absent"));
   }
   for (const auto& [path, node] : ply) {
     if (kernel.contains(path) || IsBeneath(path, unread)) continue;
     const bool may_be_left_out = refusals_ && masks_allowed_;
     if (may_be_left_out && (masks_->RefusedNotListed(node) || masks_->GhostListedByPly(node))) continue;
-    return Differ("name", path, "absent", "present");
+    PLY_DIFFER(Differ("name", path, "absent", "present"));
   }
   return std::nullopt;
 }
@@ -319,6 +339,7 @@ Maybe Comparer::CompareAll(const Snapshot& kernel, const Snapshot& ply, Rules ru
   }
   walked_apart_ |= !unread.empty();
   if (auto d = CompareNames(kernel, ply, unread)) return with_time(*d);
+  if (foreign_) return CompareListedNumbers(kernel, ply);
   if (auto d = CheckListedNumbers(kernel, false)) return with_time(*d);
   if (auto d = CheckListedNumbers(ply, masks_allowed_)) return with_time(*d);
   return std::nullopt;

@@ -47,6 +47,13 @@ class Comparer {
   // False where two changes within a clock tick can leave one time: then no step is judged by what it moved.
   void SetFineTimes(bool fine) { fine_times_ = fine; }
 
+  // Kinds of differences that are known and not to be reported.
+  void SetIgnored(std::set<std::string> kinds) { ignored_ = std::move(kinds); }
+  // The program is not plyfs: what the kernel does not keep itself is not asked of it (D10).
+  void SetForeign(bool foreign) { foreign_ = foreign; }
+  // What the sides are called in texts.
+  void SetNames(std::string kernel, std::string ply) { names_ = {std::move(kernel), std::move(ply)}; }
+
   // True in *part when a mask was used after which the descriptor of the step means different things.
   std::optional<Difference> CompareOutcomes(const Step& step, const Outcome& kernel, const Outcome& ply,
                                             bool* part);
@@ -64,6 +71,13 @@ class Comparer {
     bool fresh = true;
   };
   using Maybe = std::optional<Difference>;
+  Maybe Reported(Difference difference) const;
+  Maybe Differ(const std::string& kind, const std::string& subject, const std::string& kernel,
+               const std::string& ply) const;
+  template <typename T>
+  Maybe DifferIf(const std::string& kind, const std::string& subject, const T& kernel, const T& ply) const;
+  Maybe DifferIfText(const std::string& kind, const std::string& subject, const std::string& kernel,
+                     const std::string& ply) const;
   Maybe CompareSights(const Sight& kernel, const Sight& ply, Rules rules);
   Maybe CompareNumbers(const Sight& kernel, const Sight& ply, Rules rules);
   Maybe CompareUnmoved(const Sight& kernel, const Sight& ply, Rules rules);
@@ -74,6 +88,7 @@ class Comparer {
   Maybe CompareNames(const Snapshot& kernel, const Snapshot& ply, const std::set<std::string>& unread);
   Maybe CompareAll(const Snapshot& kernel, const Snapshot& ply, Rules rules, const std::string& when);
   Maybe CheckListedNumbers(const Snapshot& tree, bool plyfs_served);
+  Maybe CompareListedNumbers(const Snapshot& kernel, const Snapshot& ply);
   Maybe CompareOrder(const Snapshot& kernel, const Snapshot& ply);
   bool MovedReadonly(const Sight& ply) const;
   bool OfTheRun(const statx_timestamp& t) const;
@@ -86,8 +101,11 @@ class Comparer {
   bool fine_times_ = true;
   bool userxattr_ = false;
   bool refusals_ = false;
+  bool foreign_ = false;
   bool walked_apart_ = false;  // a walk of the tree has read directories on plyfs's side only (D14)
   std::vector<std::pair<int64_t, int64_t>> readonly_;  // when the mounts were so, in nanoseconds
+  std::set<std::string> ignored_;
+  std::pair<std::string, std::string> names_ = {"kernel", "plyfs"};
   InodePairs inodes_;
 };
 

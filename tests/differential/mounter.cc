@@ -9,54 +9,93 @@
 
 namespace plyfs::diff {
 
-Mounter::Mounter(Dirs first, Dirs second, Stacking stacking, Against against, std::string log_path)
+Mounter::Mounter(Dirs first, Dirs second, Stacking stacking, Against reference, Against against,
+                 std::string log_path)
     : first_(std::move(first)),
       second_(std::move(second)),
-      stacking_(stacking),
+      stacking_(std::move(stacking)),
+      reference_(std::move(reference)),
       against_(std::move(against)),
       log_path_(std::move(log_path)) {}
 
-// Every default that a module parameter could change is spelled out.  redirect_dir=off is an alias of the
-// module's default, which follows redirects and makes none; userxattr says itself that it follows none.
-std::string Mounter::KernelOptions() const {
-  const std::string options = "index=off,metacopy=off,xino=off,";
-  if (stacking_.userxattr) return options + "userxattr";
-  return options + (stacking_.redirect ? "redirect_dir=on" : "redirect_dir=follow");
+std::string NameOf(const Against& side) {
+  return side.IsKernel() ? "kernel" : side.program.substr(side.program.rfind('/') + 1);
 }
 
-std::string Mounter::PlyOptions() const {
-  std::string options = stacking_.userxattr  ? "userxattr"
-                        : stacking_.redirect ? "redirect_dir=on"
-                                             : "redirect_dir=off";
-  if (!against_.options.empty()) options += "," + against_.options;
+std::string KernelMountOptions(bool redirect, bool userxattr, const std::string& more) {
+  const auto given = [text = "," + more](const std::string& name) {
+    return text.find("," + name + "=") != std::string::npos;
+  };
+  std::string options;
+  for (const std::string& name : {"index", "metacopy", "xino"}) {
+    if (!given(name)) options += std::string(name) + "=off,";
+  }
+  if (userxattr) {
+    options += "userxattr";
+  } else if (!given("redirect_dir")) {
+    options += redirect ? "redirect_dir=on" : "redirect_dir=follow";
+  }
+  if (!more.empty() && options.back() != ',') options += ",";
+  return options + more;
+}
+
+std::string ProgramMountOptions(const Against& program, bool redirect, bool userxattr,
+                                const std::string& more) {
+  std::string options;
+  const auto add = [&options](const std::string& added) {
+    if (!options.empty() && !added.empty()) options += ",";
+    options += added;
+  };
+  if (userxattr) {
+    add("userxattr");
+  } else if (!program.foreign) {
+    add(redirect ? "redirect_dir=on" : "redirect_dir=off");
+  }
+  add(more);
+  add(program.options);
   return options;
+}
+
+std::string Mounter::KernelOptions() const {
+  return KernelMountOptions(stacking_.redirect, stacking_.userxattr, stacking_.options);
+}
+
+std::string Mounter::OptionsOf(const Against& program) const {
+  return ProgramMountOptions(program, stacking_.redirect, stacking_.userxattr, stacking_.options);
 }
 
 test::MountPlan Mounter::Plan(const Dirs& dirs, const std::string& options) const {
   return {dirs.lowers, dirs.upper, dirs.work, options, dirs.mount, ""};
 }
 
+std::unique_ptr<test::LiveMount> Mounter::MountProgram(const Against& program, const Dirs& dirs,
+                                                       const std::string& log_path, std::string* error) {
+  std::vector<std::string> environment = program.environment;
+  environment.push_back(std::string(kCountHandOvers) + "=1");
+  if (!program.plant.empty()) {
+    const std::string salt = std::to_string(program.plant_salt * 1000 + mounts_);
+    environment.push_back("PLYFS_PLANT=" + program.plant + ":" + salt);
+  }
+  test::MountPlan plan = Plan(dirs, OptionsOf(program));
+  plan.plyctl = program.plyctl;
+  plan.plain_call = program.foreign;
+  return test::LiveMount::Program(program.program, plan, log_path, error, environment);
+}
+
 std::string Mounter::Mount() {
   std::string error;
-  kernel_ = test::LiveMount::Kernel(Plan(KernelDirs(), KernelOptions()), &error);
-  if (kernel_ == nullptr) return "kernel: " + error;
+  kernel_ = reference_.IsKernel() ? test::LiveMount::Kernel(Plan(KernelDirs(), KernelOptions()), &error)
+                                  : MountProgram(reference_, KernelDirs(), log_path_ + ".reference", &error);
+  if (kernel_ == nullptr) return NameOf(reference_) + ": " + error;
   if (against_.IsKernel()) {
     // Its options are how a difference is planted in a self-test.
     const std::string planted = against_.options.empty() ? "" : "," + against_.options;
     ply_ = test::LiveMount::Kernel(Plan(PlyDirs(), KernelOptions() + planted), &error);
   } else {
-    std::vector<std::string> environment = against_.environment;
-    environment.push_back(std::string(kCountHandOvers) + "=1");
-    if (!against_.plant.empty()) {
-      const std::string salt = std::to_string(against_.plant_salt * 1000 + mounts_);
-      environment.push_back("PLYFS_PLANT=" + against_.plant + ":" + salt);
-    }
+    ply_ = MountProgram(against_, PlyDirs(), log_path_, &error);
     ++mounts_;
-    test::MountPlan plan = Plan(PlyDirs(), PlyOptions());
-    plan.plyctl = against_.plyctl;
-    ply_ = test::LiveMount::Program(against_.program, plan, log_path_, &error, environment);
   }
-  return ply_ == nullptr ? "plyfs: " + error : "";
+  return ply_ == nullptr ? NameOf(against_) + ": " + error : "";
 }
 
 std::pair<int, int> Mounter::Remount(bool read_only) const {
@@ -79,8 +118,8 @@ std::string Mounter::Unmount() {
   const bool ply_fine = ply_ == nullptr || ply_->Unmount(&ply_error);
   kernel_.reset();
   ply_.reset();
-  if (!ply_fine) return "plyfs: " + ply_error;
-  return kernel_fine ? "" : "kernel: " + kernel_error;
+  if (!ply_fine) return NameOf(against_) + ": " + ply_error;
+  return kernel_fine ? "" : NameOf(reference_) + ": " + kernel_error;
 }
 
 }  // namespace plyfs::diff

@@ -58,8 +58,8 @@ class Sequence {
         masks_(masks),
         table_(table),
         start_(time(nullptr) - 1),
-        mounter_(std::move(first), std::move(second), {plan.redirect, plan.world.userxattr}, plan.against,
-                 std::move(log_path)),
+        mounter_(std::move(first), std::move(second), {plan.redirect, plan.world.userxattr, plan.options},
+                 plan.reference, plan.against, std::move(log_path)),
         comparer_(masks, start_),
         uppers_(mounter_.first(), mounter_.second(), plan.world.userxattr, start_),
         kernel_(mounter_.KernelDirs().mount),
@@ -70,6 +70,9 @@ class Sequence {
     comparer_.SetUserxattr(plan.world.userxattr);
     comparer_.SetRefusals(plan.world.hostile || plan.world.userxattr);
     comparer_.SetMasksAllowed(!plan.against.IsKernel());
+    comparer_.SetIgnored(plan.ignored);
+    comparer_.SetNames(NameOf(plan.reference), NameOf(plan.against));
+    comparer_.SetForeign(plan.against.foreign);
     for (const Entry& entry : MakeWorld(plan.world).entries) {
       for (const auto& [name, value] : entry.xattrs) xwhiteouts_ |= name == "trusted.overlay.whiteout";
     }
@@ -234,7 +237,7 @@ void Sequence::PinWhatMayGo(const Step& step) {
 Maybe Sequence::Remount(const Step& step) {
   if (auto d = Unmount()) return d;
   comparer_.SetReadonly(false);
-  if (step.a != 0) mounter_.Cross();
+  if (step.a != 0 && plan_.cross) mounter_.Cross();
   return Mount();
 }
 
@@ -255,7 +258,8 @@ Maybe Sequence::SetReadonly(const Step& step, int* error) {
   *error = kernel;
   table_->Count(Label(step), kernel);
   if (kernel == ply) return std::nullopt;
-  const std::string text = std::string("kernel ") + strerror(kernel) + ", plyfs " + strerror(ply);
+  const std::string text =
+      NameOf(plan_.reference) + " " + strerror(kernel) + ", " + NameOf(plan_.against) + " " + strerror(ply);
   return Difference{"errno of " + Label(step), text};
 }
 
@@ -311,12 +315,13 @@ Maybe Sequence::CheckEnd() {
   const Snapshot kernel = TakeSnapshot(kernel_.mount()), ply = TakeSnapshot(ply_.mount());
   if (auto d = comparer_.CompareTrees(kernel, ply, "at the end")) return d;
   if (auto d = Unmount()) return d;
+  if (!plan_.cross) return std::nullopt;
   alarm(kHangSeconds);
   std::set<std::string> refused;
   for (const auto& [path, node] : ply) {
     if (node.sight.error != 0) refused.insert(path);
   }
-  if (auto d = uppers_.Compare(refused)) return d;
+  if (auto d = uppers_.Compare(refused); d && !plan_.ignored.contains(d->kind)) return d;
   mounter_.Cross();
   if (auto d = Mount()) return d;
   alarm(kHangSeconds);
@@ -366,6 +371,10 @@ RunResult Perform(const RunPlan& plan, Masks* masks, Table* table) {
   if (!error.empty()) {
     result.difference = Trouble(error);
     return result;
+  }
+  for (auto it = plan.absent.rbegin(); it != plan.absent.rend(); ++it) {
+    first.lowers.erase(first.lowers.begin() + *it);
+    second.lowers.erase(second.lowers.begin() + *it);
   }
   RunPlan salted = plan;
   salted.against.plant_salt = plan.world.seed * 2 + (plan.redirect ? 1 : 0);

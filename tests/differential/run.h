@@ -19,10 +19,15 @@ namespace plyfs::diff {
 struct RunPlan {
   WorldPlan world;           // its seed is the run's
   std::set<size_t> dropped;  // world entries left out
+  std::set<int> absent;      // lowers that are not mounted
   bool redirect = false;
   size_t steps = 400;                      // drawn from the seed, unless
   std::optional<std::vector<Step>> fixed;  // these are given
   Against against;
+  Against reference;              // what it is compared with
+  std::string options;            // more mount options for both
+  bool cross = true;              // each side mounts what the other wrote, and the uppers are compared
+  std::set<std::string> ignored;  // kinds of differences that are not reported
   std::string dir;
   bool keep = false;
 };

@@ -4,11 +4,13 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 
@@ -21,6 +23,8 @@ namespace {
 
 constexpr int kLiveTimeoutMs = 20000;
 constexpr int kEndTimeoutMs = 20000;
+// So long a program may take from its mount to going into the background.
+constexpr int kLeaveMs = 200;
 // Above this many lowers the option string nears what one argument can hold (drop-in.md 1.5).
 constexpr size_t kLowersInArgument = 200;
 
@@ -129,13 +133,21 @@ bool ConfigureAll(int fs, const MountPlan& plan, std::string* error) {
   return true;
 }
 
-pid_t Spawn(const std::string& program, const std::string& options, const std::string& mountpoint,
+// A child that nobody has waited for; 0: there is none.
+pid_t AnyChild() {
+  const std::string children = Read("/proc/thread-self/children");
+  return static_cast<pid_t>(atoi(children.c_str()));
+}
+
+pid_t Spawn(const std::string& program, const std::string& options, const MountPlan& plan,
             const std::string& log_path, const std::vector<std::string>& environment) {
   std::vector<char*> env;
   for (const std::string& line : environment) env.push_back(const_cast<char*>(line.c_str()));
   for (char** e = environ; *e != nullptr; ++e) env.push_back(*e);
   env.push_back(nullptr);
-  const char* argv[] = {program.c_str(), "-f", "-o", options.c_str(), mountpoint.c_str(), nullptr};
+  std::vector<const char*> argv = {program.c_str()};
+  if (!plan.plain_call) argv.push_back("-f");
+  argv.insert(argv.end(), {"-o", options.c_str(), plan.mountpoint.c_str(), nullptr});
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
@@ -146,7 +158,9 @@ pid_t Spawn(const std::string& program, const std::string& options, const std::s
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   pid_t pid = 0;
-  int error = posix_spawn(&pid, program.c_str(), &actions, &attributes, const_cast<char**>(argv), env.data());
+  // A plain name is looked for as a shell does.
+  int error =
+      posix_spawnp(&pid, program.c_str(), &actions, &attributes, const_cast<char**>(argv.data()), env.data());
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   errno = error;
@@ -199,13 +213,15 @@ std::unique_ptr<LiveMount> LiveMount::Program(const std::string& program, const 
     if (!error->empty()) return nullptr;
     options += ",index_dir=" + Escape(log_path + ".indices", false);
   }
-  pid_t pid = Spawn(program, options, plan.mountpoint, log_path, environment);
+  // What goes into the background becomes our child again.
+  if (plan.plain_call) prctl(PR_SET_CHILD_SUBREAPER, 1);
+  pid_t pid = Spawn(program, options, plan, log_path, environment);
   if (pid < 0) {
     *error = Describe(program, errno);
     return nullptr;
   }
   std::unique_ptr<LiveMount> live(new LiveMount(plan.mountpoint, pid, log_path));
-  if (!live->WaitUntilLive(covered.st_dev, error)) return nullptr;
+  if (!live->WaitUntilLive(covered.st_dev, plan.plain_call, error)) return nullptr;
   // One that was not taken would leave what is tested untested.
   if (!plan.plyctl.empty() && Read(log_path).find("index_dir") != std::string::npos) {
     *error = Read(log_path);
@@ -214,12 +230,22 @@ std::unique_ptr<LiveMount> LiveMount::Program(const std::string& program, const 
   return live;
 }
 
-bool LiveMount::WaitUntilLive(dev_t covered, std::string* error) {
+bool LiveMount::WaitUntilLive(dev_t covered, bool may_leave, std::string* error) {
+  bool left = false;
   for (int waited = 0; waited < kLiveTimeoutMs; ++waited) {
     struct stat st;
-    if (lstat(mountpoint_.c_str(), &st) == 0 && st.st_dev != covered) return true;
+    const bool live = lstat(mountpoint_.c_str(), &st) == 0 && st.st_dev != covered;
     int status = 0;
-    if (Reap(1, &status)) {
+    // One that leaves is waited for: its heir is the daemon.
+    if (live && (!may_leave || left || waited >= kLeaveMs)) return true;
+    if (left) {
+      SleepMs(1);
+      continue;
+    }
+    if (Reap(1, &status) && may_leave && status == 0) {
+      left = true;
+      daemon_ = AnyChild();
+    } else if (daemon_ == 0) {
       *error = StatusText(status) + ": " + (Exists(log_path_) ? Read(log_path_) : "");
       return false;
     }

@@ -22,6 +22,8 @@ struct MountPlan {
   std::string mountpoint;
   // Not empty: the plyctl that makes the lowers' indices first, for Program to mount with (index_dir=).
   std::string plyctl;
+  // The program is called as PROGRAM -o OPTIONS MOUNTPOINT, and may go into the background by itself.
+  bool plain_call = false;
 };
 
 class LiveMount {
@@ -47,7 +49,7 @@ class LiveMount {
 
  private:
   LiveMount(std::string mountpoint, pid_t daemon, std::string log_path);
-  bool WaitUntilLive(dev_t covered, std::string* error);
+  bool WaitUntilLive(dev_t covered, bool may_leave, std::string* error);
   // True when the program ended within the time; *status as wait(2) gives it.
   bool Reap(int timeout_ms, int* status);
 

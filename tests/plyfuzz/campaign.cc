@@ -1,0 +1,197 @@
+#include "tests/plyfuzz/campaign.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <vector>
+
+#include "tests/differential/shrink.h"
+#include "tests/mount/files.h"
+#include "tests/plyfuzz/script.h"
+
+namespace plyfs::fuzz {
+namespace {
+
+using diff::Against;
+using diff::RunPlan;
+using diff::RunResult;
+using diff::Step;
+
+constexpr size_t kStepTries = 400, kEntryTries = 300;
+
+Against Side(const std::string& program) {
+  Against side;
+  if (program == "kernel") return side;
+  side.program = program;
+  side.foreign = program.substr(program.rfind('/') + 1) != "plyfs";
+  return side;
+}
+
+std::string FirstLine(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
+// The exit status of a script, its output thrown away; -1: it could not be run.
+int RunScript(const std::string& script, const std::string& one, const std::string& two,
+              const std::string& dir) {
+  const std::string where = "DIR=" + dir;
+  const char* const argv[] = {"env",    where.c_str(), "sh",        script.c_str(),
+                              "--diff", one.c_str(),   two.c_str(), nullptr};
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_adddup2(&files, 1, 2);
+  pid_t pid = 0;
+  const int error = posix_spawnp(&pid, argv[0], &files, nullptr, const_cast<char**>(argv), environ);
+  posix_spawn_file_actions_destroy(&files);
+  int status = 0;
+  if (error != 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status)) return -1;
+  return WEXITSTATUS(status);
+}
+
+}  // namespace
+
+Campaign::Campaign(Options options, std::string dir, const volatile sig_atomic_t* stop)
+    : options_(std::move(options)), dir_(std::move(dir)), stop_(stop), begin_(time(nullptr)) {}
+
+RunPlan Campaign::PlanOf(uint64_t seed) const {
+  RunPlan plan;
+  plan.world.seed = seed;
+  plan.world.lowers = options_.layers;
+  plan.steps = options_.steps;
+  plan.against = Side(options_.subject);
+  plan.reference = Side(options_.against);
+  plan.options = options_.mount_options;
+  plan.cross = options_.cross;
+  plan.ignored = options_.ignored;
+  plan.dir = dir_;
+  // What both know of; where one is somebody else's, nobody knows whether it makes redirects.
+  plan.redirect = !plan.against.foreign && !plan.reference.foreign && seed % 2 == 1;
+  return plan;
+}
+
+bool Campaign::Fails(const RunPlan& plan, const std::string& kind) {
+  if (*stop_ != 0) return false;
+  const RunResult got = Perform(plan, &masks_, &table_);
+  return got.difference && got.difference->kind == kind;
+}
+
+// Makes the sequence short, then the layers small, keeping to the kind of difference first found.
+RunPlan Campaign::Shrunk(const RunPlan& plan, const RunResult& result) {
+  RunPlan small = plan;
+  const std::string kind = result.difference->kind;
+  small.fixed = diff::Shrink<Step>(result.steps, kStepTries, [&](const std::vector<Step>& steps) {
+    RunPlan trial = small;
+    trial.fixed = steps;
+    return Fails(trial, kind);
+  });
+  std::vector<size_t> kept(MakeWorld(plan.world).entries.size());
+  for (size_t i = 0; i < kept.size(); ++i) kept[i] = i;
+  const auto without = [all = kept](const std::vector<size_t>& keep) {
+    std::set<size_t> dropped(all.begin(), all.end());
+    for (size_t i : keep) dropped.erase(i);
+    return dropped;
+  };
+  kept = diff::Shrink<size_t>(kept, kEntryTries, [&](const std::vector<size_t>& keep) {
+    RunPlan trial = small;
+    trial.dropped = without(keep);
+    return Fails(trial, kind);
+  });
+  small.dropped = without(kept);
+  return WithoutEmptyLowers(small, kind);
+}
+
+RunPlan Campaign::WithoutEmptyLowers(RunPlan plan, const std::string& kind) {
+  std::set<int> holding;
+  const diff::World world = MakeWorld(plan.world);
+  for (size_t i = 0; i < world.entries.size(); ++i) {
+    if (!world.entries[i].path.empty() && !plan.dropped.contains(i)) holding.insert(world.entries[i].layer);
+  }
+  for (int lower = plan.world.lowers - 1; lower >= 0; --lower) {
+    const bool last = plan.absent.size() + 1 == static_cast<size_t>(plan.world.lowers);
+    if (holding.contains(lower) || last) continue;
+    RunPlan trial = plan;
+    trial.absent.insert(lower);
+    if (Fails(trial, kind)) plan = trial;
+  }
+  return plan;
+}
+
+// Whether the script shows the difference, and none where there is none.
+void Campaign::Check(const std::string& script) const {
+  const std::string file = dir_ + "/script.sh";
+  test::Write(file, script);
+  const int differ = RunScript(file, options_.against, options_.subject, dir_);
+  const int same = RunScript(file, options_.against, options_.against, dir_);
+  if (differ == 2 && same == 0) {
+    fprintf(stderr, "the script shows it: sh SCRIPT --diff %s %s\n", options_.against.c_str(),
+            options_.subject.c_str());
+  } else {
+    fprintf(stderr, "the script does not show it (%s): by the tools that it uses it looks the same\n",
+            differ != 2 ? "no difference" : "a difference also where there is none");
+  }
+}
+
+void Campaign::Report(const RunPlan& plan, const RunResult& result) {
+  RunPlan small = plan;
+  small.fixed = result.steps;
+  diff::Difference found = *result.difference;
+  if (options_.shrink) {
+    fprintf(stderr, "shrinking %zu steps\n", result.steps.size());
+    small = Shrunk(plan, result);
+    const RunResult again = Perform(small, &masks_, &table_);
+    if (again.difference) found = *again.difference;
+    fprintf(stderr, "shrunk to %zu steps: %s\n", small.fixed->size(), FirstLine(found.text).c_str());
+  }
+  const std::string script = FormatScript(small, found);
+  fputs(script.c_str(), stdout);
+  fflush(stdout);
+  if (*stop_ == 0) Check(script);
+}
+
+bool Campaign::One(uint64_t seed) {
+  const RunPlan plan = PlanOf(seed);
+  const unsigned long long number = seed;
+  timespec begin = {}, end = {};
+  clock_gettime(CLOCK_MONOTONIC, &begin);
+  const RunResult result = Perform(plan, &masks_, &table_);
+  clock_gettime(CLOCK_MONOTONIC, &end);
+  ++runs_;
+  const double took =
+      static_cast<double>(end.tv_sec - begin.tv_sec) + static_cast<double>(end.tv_nsec - begin.tv_nsec) / 1e9;
+  fprintf(stderr, "seed %llu%s: %zu steps, %.1f s: %s\n", number, plan.redirect ? ", redirect_dir=on" : "",
+          result.steps.size(), took,
+          result.difference ? FirstLine(result.difference->text).c_str() : "no difference");
+  if (!result.difference) return true;
+  const std::string& kind = result.difference->kind;
+  impossible_ = kind == "harness" || (kind == "mount" && result.steps.empty());
+  if (impossible_) return false;
+  ++kinds_[kind];
+  if (options_.survey) return true;
+  fprintf(stderr, "kind: %s\n", kind.c_str());
+  Report(plan, result);
+  return false;
+}
+
+int Campaign::Survey() const {
+  for (const auto& [kind, n] : kinds_) fprintf(stderr, "%6d runs  %s\n", n, kind.c_str());
+  return kinds_.empty() ? 0 : 2;
+}
+
+int Campaign::Go() {
+  for (uint64_t i = 0; i < options_.seeds && *stop_ == 0; ++i) {
+    if (!One(options_.seed + i)) break;
+    const bool late =
+        options_.seconds != 0 && static_cast<uint64_t>(time(nullptr) - begin_) >= options_.seconds;
+    if (late) break;
+  }
+  if (impossible_) return 1;
+  fprintf(stderr, "%llu runs: %s\n", static_cast<unsigned long long>(runs_),
+          kinds_.empty() ? "no difference" : "different");
+  return Survey();
+}
+
+}  // namespace plyfs::fuzz

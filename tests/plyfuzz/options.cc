@@ -1,0 +1,163 @@
+#include "tests/plyfuzz/options.h"
+
+#include <getopt.h>
+
+#include <charconv>
+
+namespace plyfs::fuzz {
+
+const char kHelp[] = R"(usage: plyfuzz [options]
+
+Fuzzes a union filesystem: the same random layers and the same random operations on it and on what it is
+compared with, and everything that a program can see must be the same.  The first difference is shrunk and
+printed on stdout as a shell script that shows it on any overlay; what goes on is told on stderr.
+
+What is fuzzed:
+  --subject PROGRAM   called as PROGRAM -o lowerdir=...,upperdir=...,workdir=... MOUNTPOINT
+                      (default: the plyfs beside plyfuzz); "kernel" is kernel overlayfs
+  --against WHAT      what it is compared with: kernel (default), or a PROGRAM likewise
+  -o OPTIONS          more mount options, for both; may be given again
+  --no-cross          layers that one has written are not mounted by the other, and upper directories are not
+                      compared: for filesystems whose records are not overlayfs's
+  --ignore KIND       a difference that is known; its kind is what stands first in its line; may be given again
+
+How much:
+  --seed S            of the first run (1)
+  --seeds N           so many runs (20, or what the time allows)
+  --steps N           operations a run (200)
+  --layers N          lower layers (5)
+  --time SECONDS      begins no run after that
+
+Otherwise:
+  --survey            goes on after a difference, shrinks nothing, prints no script; counts the kinds at the end
+  --no-shrink         prints the script of the whole run
+  --dir DIR           works there, and not on a filesystem of its own
+  --fs TYPE           of that filesystem: ext4 (default), xfs, btrfs, tmpfs
+  --help              this
+
+Exit status: 0 no difference, 1 it could not be done (one line on stderr says why), 2 a difference was found.
+Needs root.  Everything is mounted in a mount namespace of its own; ^C ends the run at hand in order.
+)";
+
+namespace {
+
+enum Key {
+  kSubject = 256,
+  kAgainst,
+  kNoCross,
+  kIgnore,
+  kSeed,
+  kSeeds,
+  kSteps,
+  kLayers,
+  kTime,
+  kSurvey,
+  kNoShrink,
+  kDir,
+  kFs,
+};
+
+constexpr option kOptions[] = {{"subject", 1, nullptr, kSubject},
+                               {"against", 1, nullptr, kAgainst},
+                               {"no-cross", 0, nullptr, kNoCross},
+                               {"ignore", 1, nullptr, kIgnore},
+                               {"seed", 1, nullptr, kSeed},
+                               {"seeds", 1, nullptr, kSeeds},
+                               {"steps", 1, nullptr, kSteps},
+                               {"layers", 1, nullptr, kLayers},
+                               {"time", 1, nullptr, kTime},
+                               {"survey", 0, nullptr, kSurvey},
+                               {"no-shrink", 0, nullptr, kNoShrink},
+                               {"dir", 1, nullptr, kDir},
+                               {"fs", 1, nullptr, kFs},
+                               {"help", 0, nullptr, 'h'},
+                               {nullptr, 0, nullptr, 0}};
+
+std::string ParseNumber(const char* name, const std::string& text, uint64_t least, uint64_t most,
+                        uint64_t* out) {
+  const char* const end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, *out);
+  if (result.ec == std::errc() && result.ptr == end && *out >= least && *out <= most) return "";
+  return std::string("--") + name + "=" + text + ": not a number from " + std::to_string(least) + " to " +
+         std::to_string(most);
+}
+
+std::string AddMountOptions(const std::string& text, std::string* all) {
+  for (const char* name : {"lowerdir", "upperdir", "workdir", "lowerdir+", "datadir+"}) {
+    if (("," + text).find("," + std::string(name) + "=") != std::string::npos)
+      return "-o " + text + ": plyfuzz makes the layers itself; leave " + name + " out";
+  }
+  if (!all->empty()) *all += ",";
+  *all += text;
+  return "";
+}
+
+std::string Take(int key, const std::string& value, Options* o) {
+  constexpr uint64_t kMany = UINT64_MAX / 4;
+  uint64_t number = 0;
+  std::string wrong;
+  switch (key) {
+    case kSubject:
+      o->subject = value;
+      return "";
+    case kAgainst:
+      o->against = value;
+      return "";
+    case 'o':
+      return AddMountOptions(value, &o->mount_options);
+    case kNoCross:
+      o->cross = false;
+      return "";
+    case kIgnore:
+      o->ignored.insert(value);
+      return "";
+    case kSeed:
+      return ParseNumber("seed", value, 0, kMany, &o->seed);
+    case kSeeds:
+      return ParseNumber("seeds", value, 1, kMany, &o->seeds);
+    case kSteps:
+      return ParseNumber("steps", value, 1, 1000000, &o->steps);
+    case kLayers:
+      wrong = ParseNumber("layers", value, 1, 400, &number);
+      o->layers = static_cast<int>(number);
+      return wrong;
+    case kTime:
+      return ParseNumber("time", value, 1, kMany, &o->seconds);
+    case kSurvey:
+      o->survey = true;
+      return "";
+    case kNoShrink:
+      o->shrink = false;
+      return "";
+    case kDir:
+      o->dir = value;
+      return "";
+    case kFs:
+      o->fs = value;
+      if (value == "ext4" || value == "xfs" || value == "btrfs" || value == "tmpfs") return "";
+      return "--fs=" + value + ": give ext4, xfs, btrfs or tmpfs";
+    default:
+      o->help = true;
+      return "";
+  }
+}
+
+}  // namespace
+
+std::string ParseOptions(int argc, char** argv, const std::string& beside, Options* options) {
+  options->subject = beside + "/plyfs";
+  opterr = 0;
+  optind = 0;
+  for (int key = 0; (key = getopt_long(argc, argv, "+:o:h", kOptions, nullptr)) != -1;) {
+    const std::string given = argv[optind - 1];
+    if (key == ':') return given + ": needs a value; plyfuzz --help tells which";
+    if (key == '?') return given + ": no such option; plyfuzz --help lists them";
+    const std::string wrong = Take(key, optarg == nullptr ? "" : optarg, options);
+    if (!wrong.empty()) return wrong;
+  }
+  if (optind != argc) return std::string(argv[optind]) + ": not an option; plyfuzz --help lists them";
+  if (options->seeds == 0) options->seeds = options->seconds == 0 ? 20 : UINT64_MAX / 4;
+  return "";
+}
+
+}  // namespace plyfs::fuzz

@@ -1,0 +1,120 @@
+"""plyfuzz at its command line: what it refuses, what it finds in filesystems with known faults, and that the
+script that it prints shows the same, outside plyfuzz."""
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+PLYFUZZ = os.environ["PLYFUZZ"]
+NONE, TROUBLE, FOUND = 0, 1, 2
+# Nobody asks for it in these runs, so that directories move that should not, and new ones are opaque.
+FAULT = "redirect_dir=on,index=off,metacopy=off,xino=off"
+
+
+class PlyfuzzTest(unittest.TestCase):
+    def setUp(self):
+        if os.geteuid() != 0 or not os.access("/dev/loop-control", os.W_OK):
+            self.skipTest("needs root and loop devices")
+        # A plain directory: scripts make their layers there, on what can be an upper.
+        self.dir = tempfile.mkdtemp(dir=os.environ.get("PLYFS_TEST_DIR", "/var/tmp"))
+        self.addCleanup(shutil.rmtree, self.dir)
+
+    def tearDown(self):
+        with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
+            self.assertNotIn(self.dir, mounts.read())
+
+    def fuzz(self, *words, status):
+        done = subprocess.run([PLYFUZZ, *words], capture_output=True, text=True, errors="replace", check=False)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done
+
+    def program(self, text):
+        """A mount program with a fault: kernel overlayfs, called with other options than were asked for."""
+        path = os.path.join(self.dir, "faulty")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\n" + text)
+        os.chmod(path, 0o755)
+        return path
+
+    def script(self, text):
+        path = os.path.join(self.dir, "script.sh")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+        def run(*words):
+            environment = dict(os.environ, DIR=self.dir)
+            done = subprocess.run(["sh", path, *words], capture_output=True, text=True, errors="replace",
+                                  check=False, env=environment)
+            return done.returncode, done.stdout
+        return run
+
+    def finds(self, program, *words):
+        """Found, and the script shows it between the two and not between equal ones."""
+        found = self.fuzz("--subject", program, *words, status=FOUND)
+        self.assertIn("the script shows it", found.stderr)
+        run = self.script(found.stdout)
+        self.assertEqual(run("--diff", "kernel", program)[0], FOUND)
+        status, text = run("--diff", "kernel", "kernel")
+        self.assertEqual(status, NONE, text)
+        return found
+
+    def test_says_in_one_line_what_is_wrong(self):
+        for words in (["--layers", "0"], ["--seeds", "x"], ["--subject", "/nowhere/plyfs"], ["--bogus"], ["more"],
+                      ["--seed"], ["-o", "lowerdir=/a"], ["--fs", "vfat"], ["--subject", "/bin/false"]):
+            done = self.fuzz(*words, status=TROUBLE)
+            with self.subTest(words):
+                self.assertEqual(done.stdout, "")
+                self.assertEqual(done.stderr.count("\n"), 1)
+                self.assertIn(words[-1].split("=")[0].split("/")[-1], done.stderr)
+        self.assertIn("--against", self.fuzz("--help", status=NONE).stdout)
+
+    def test_needs_root(self):
+        done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", PLYFUZZ, "--subject", "kernel"],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (TROUBLE, 1))
+        self.assertIn("needs root", done.stderr)
+
+    def test_equal_filesystems_are_equal(self):
+        done = self.fuzz("--subject", "kernel", "--seeds", "2", "--steps", "150", status=NONE)
+        self.assertEqual(done.stdout, "")
+        self.assertEqual(done.stderr.count("no difference"), 3)
+
+    def test_finds_an_option_and_prints_a_script_that_shows_it(self):
+        faulty = self.program(f'exec mount -t overlay overlay -o "$2,{FAULT}" "$3"\n')
+        found = self.finds(faulty, "--steps", "300")
+        steps = found.stdout[found.stdout.index("# ---- the steps"):]
+        self.assertLess(steps.count("\n"), 30, steps)
+
+    def survey(self, *words):
+        done = self.fuzz("--survey", "--seed", "2", "--seeds", "3", *words, status=FOUND)
+        return {line.split(" runs  ")[1] for line in done.stderr.splitlines() if " runs  " in line}
+
+    def test_ignores_what_is_known(self):
+        faulty = self.program(f'exec mount -t overlay overlay -o "$2,{FAULT}" "$3"\n')
+        kinds = self.survey("--subject", faulty)
+        self.assertIn("upper xattrs", kinds)
+        self.assertNotIn("upper xattrs", self.survey("--subject", faulty, "--ignore", "upper xattrs"))
+
+    @unittest.skipUnless(shutil.which("fuse-overlayfs"), "no fuse-overlayfs here")
+    def test_finds_faults_of_another_union_filesystem(self):
+        # Known: it has no birth times, and inode numbers and link counts of its own.
+        known = [word for kind in ("has btime", "blksize", "nlink", "inode number") for word in ("--ignore", kind)]
+        self.finds("fuse-overlayfs", "--no-cross", *known)
+
+    def test_leaves_nothing_when_it_is_interrupted(self):
+        fuzz = subprocess.Popen([PLYFUZZ, "--subject", "kernel", "--seeds", "1000", "--dir", self.dir], stderr=subprocess.PIPE,
+                                text=True)
+        self.assertIn("seed 1", fuzz.stderr.readline())
+        fuzz.send_signal(signal.SIGINT)
+        with fuzz.stderr:
+            rest = fuzz.stderr.read()
+        self.assertEqual(fuzz.wait(), NONE, rest)
+        self.assertIn("no difference", rest)
+        self.assertEqual(os.listdir(self.dir), [])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
