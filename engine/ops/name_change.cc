@@ -1,5 +1,7 @@
 #include "engine/ops/name_change.h"
 
+#include "engine/ops/narrow.h"
+
 namespace plyfs {
 namespace {
 
@@ -39,8 +41,8 @@ void SetName(Parts& parts, const Inode& dir, Name name, NodeId node, Trust trust
   }
 }
 
-void SetGone(Parts& parts, const Inode& dir, Name name, Trust trust) {
-  if (!dir.CheapToAsk() && !dir.listing()) return SetName(parts, dir, name, 0, trust);
+void SetGone(Parts& parts, Inode& dir, Name name, Trust trust) {
+  if (!IsCheap(dir, ListedName(parts.tree, dir, name))) return SetName(parts, dir, name, 0, trust);
   parts.tree.dentries.Erase(dir.id(), name);
 }
 

@@ -38,7 +38,7 @@ void SetName(Parts& parts, const Inode& dir, Name name, NodeId node, Trust trust
 // Likewise of a name that leads to nothing now, and of which the client has dropped what it knew.  Remembered
 // only where finding that out again means asking layers, so that a directory that was filled and emptied
 // leaves nothing behind.
-void SetGone(Parts& parts, const Inode& dir, Name name, Trust trust);
+void SetGone(Parts& parts, Inode& dir, Name name, Trust trust);
 
 // After doubt about what upper holds at a name (a call failed half-way, or somebody changed it by hand): all
 // that is known of it is dropped here and in the client, and read again by who asks next.

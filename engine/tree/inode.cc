@@ -351,11 +351,6 @@ void Inode::PayRent(uint64_t layers_asked) {
   dir_->rent += layers_asked;
 }
 
-bool Inode::CheapToAsk() const {
-  TinyLock lock(mu_);
-  return dir_->lowers.size() <= kFewLayers;
-}
-
 bool Inode::RentIsDue(bool whatever_it_costs, uint64_t* price) {
   TinyLock lock(mu_);
   if (dir_->listing) return false;

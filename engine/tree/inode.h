@@ -160,8 +160,6 @@ class Inode {
   // by one, in layers asked.  Once it reaches the price of reading the directory whole, RentIsDue tells one
   // caller so, and the account starts anew.
   void PayRent(uint64_t layers_asked);
-  // So few layers hold it that a listing would never pay.
-  bool CheapToAsk() const;
   // A layer.  To read a directory in one costs as much as asking it for about four names; but who has asked
   // for two mostly goes on.
   static constexpr uint64_t kPriceOfReading = 2;
