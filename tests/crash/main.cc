@@ -1,9 +1,7 @@
 // plyfs_crash: makes every call of a script of operations fail, and crashes the daemon and the disk at each
 // step of it.  docs/faults.md says what is gone through and how to read the output.
 #include <getopt.h>
-#include <sched.h>
 #include <stdio.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -14,6 +12,7 @@
 #include "tests/crash/crash_points.h"
 #include "tests/crash/fault_points.h"
 #include "tests/crash/live_points.h"
+#include "tests/differential/private_fs.h"
 
 namespace plyfs::crash {
 namespace {
@@ -78,8 +77,7 @@ int Main(int argc, char** argv) {
   std::string error;
   if (!ParseScript(text.str(), &script, &error))
     return fprintf(stderr, "plyfs_crash: %s\n", error.c_str()), 1;
-  // What is mounted goes with us, however we end.
-  if (unshare(CLONE_NEWNS) < 0 || mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) < 0) {
+  if (!diff::HaveOwnMounts()) {
     fputs("plyfs_crash: cannot have mounts of its own; run it as root\n", stderr);
     return 1;
   }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstring>
 #include <cstdlib>
 #include <ctime>
 #include <map>
@@ -406,6 +407,10 @@ int Main(int argc, char** argv) {
   if (geteuid() != 0 || (!args.plan.against.IsKernel() && access("/dev/fuse", R_OK | W_OK) != 0)) {
     fprintf(stderr, "plyfs_differential: needs root and /dev/fuse\n");
     return 77;
+  }
+  if (!HaveOwnMounts()) {
+    fprintf(stderr, "plyfs_differential: no mounts of its own: %s\n", strerror(errno));
+    return 1;
   }
   StopAfterThisRun();
   // Removed objects are held by descriptors (Pins).

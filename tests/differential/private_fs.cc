@@ -1,6 +1,7 @@
 #include "tests/differential/private_fs.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <spawn.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -35,6 +36,11 @@ bool RunCommand(const std::vector<std::string>& words) {
   int status = 0;
   return posix_spawnp(&pid, argv[0], nullptr, nullptr, argv.data(), environ) == 0 &&
          waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+bool HaveOwnMounts() {
+  // Not private: what others unmount is to go here too.
+  return unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0;
 }
 
 std::unique_ptr<PrivateFs> PrivateFs::Make(const std::string& type, std::string* error) {
