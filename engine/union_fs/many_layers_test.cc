@@ -179,7 +179,8 @@ TEST_F(ManyLayersTest, CreatingAndRemovingCostsTheSameCallsAtAnyNumber) {
         EXPECT_EQ(create.calls, 2) << layers;
         EXPECT_EQ(release.calls, 0) << layers;
         EXPECT_EQ(stat.calls, 1) << layers;
-        EXPECT_EQ(unlink.calls, 3) << layers;
+        // Where so few layers hold the directory they are asked, never read whole.
+        EXPECT_EQ(unlink.calls, layers == 1 ? 4 : 3) << layers;
       }
       Unmount();
       std::filesystem::remove_all(At("u/d"));
