@@ -206,6 +206,7 @@ void KeepAttr(Parts& parts, const InodeRef& inode, uint64_t version, const Probe
   if (inode->name_count() > 1) return;
   inode->StoreAttr(version, PresentAttr(parts, inode, found.top));
   if (!inode->NamesWatching().all) inode->DropAttr();
+  parts.tree.FitAttrs();
 }
 
 // A change of the name until now would not have found the inode.

@@ -11,7 +11,8 @@
 namespace plyfs {
 namespace {
 
-// Through the descriptor that is kept of a directory, by name where that settles it: one call instead of three.
+// Through the descriptor that is kept of a directory, by name where that settles it: one call instead of
+// three.
 Result<struct statx> StatUpper(Parts& parts, const InodeRef& inode) {
   if (inode->is_dir()) {
     PLY_TRY(SharedFd dir, UpperDir(parts, inode));
@@ -92,6 +93,7 @@ Result<Attr> StatInode(Parts& parts, const InodeRef& inode, bool* kept) {
   Attr attr = PresentAttr(parts, inode, *st);
   bool stored = false;
   bool may_stay = reading.Keep([&](uint64_t version) { stored = inode->StoreAttr(version, attr); });
+  if (stored) parts.tree.FitAttrs();
   if (kept) *kept = stored && may_stay;
   return attr;
 }

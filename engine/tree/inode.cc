@@ -30,33 +30,48 @@ bool SameLowers(const DirLowers& a, const DirLowers& b) {
 }
 
 Inode::Inode(InodeTable& table, NodeId id, InodeInit init)
-    : table_(table), id_(id), type_(init.type), st_ino_(init.st_ino), watch_(table.first_watch_word()) {
+    : table_(table),
+      id_(id),
+      st_ino_(init.st_ino),
+      watch_(table.first_watch_word()),
+      type_(static_cast<uint16_t>(init.type)) {
   upper_known_.store(init.upper.known(), std::memory_order_relaxed);
   TinyLock lock(mu_);
-  upper_ = init.upper;
-  lower_ = std::move(init.lower);
-  if (init.data.exists()) data_ = std::make_unique<LowerAnchor>(std::move(init.data));
+  layer_ = init.lower.layer;
+  path_ = std::move(init.lower.path);
+  object_ = init.upper.known() ? init.upper : init.lower.object;
+  if (init.upper.known() && init.lower.exists()) MakeBelow().copied = init.lower.object;
+  if (init.data.exists()) MakeBelow().data = std::move(init.data);
   if (type_ == S_IFDIR) {
     dir_ = std::make_unique<DirPart>();
     dir_->lowers = std::move(init.lowers);
   }
 }
 
-Inode::~Inode() = default;
+Inode::~Inode() {
+  TinyLock lock(mu_);
+  FreeAttr();
+}
+
+Inode::Below& Inode::MakeBelow() {
+  if (!below_) below_ = std::make_unique<Below>();
+  return *below_;
+}
 
 ObjectId Inode::upper() const {
   TinyLock lock(mu_);
-  return upper_;
+  return is_upper() ? object_ : ObjectId();
 }
 
 LowerAnchor Inode::lower() const {
   TinyLock lock(mu_);
-  return lower_;
+  if (!is_upper()) return LowerAnchor{layer_, path_, object_};
+  return LowerAnchor{layer_, path_, below_ ? below_->copied : ObjectId()};
 }
 
 LowerAnchor Inode::data() const {
   TinyLock lock(mu_);
-  return data_ ? *data_ : LowerAnchor();
+  return below_ ? below_->data : LowerAnchor();
 }
 
 ObjectId Inode::SetIdentity(const ObjectId& object) {
@@ -70,111 +85,137 @@ void Inode::LoseIdentity(const ObjectId& object) {
 }
 
 void Inode::MarkUpper(const ObjectId& upper) {
-  // Before the state: who sees upper must not be led to a lower file's data any more.
-  std::unique_ptr<LowerAnchor> data;
+  LowerAnchor data;  // dropped after the lock
   TinyLock lock(mu_);
-  data = std::move(data_);
-  upper_ = upper;
+  // Before the state: who sees upper must not be led to a lower file's data any more.
+  if (below_) std::swap(data, below_->data);
+  if (layer_ != kUpper && !is_upper()) MakeBelow().copied = object_;
+  object_ = upper;
   upper_known_.store(true, std::memory_order_release);
 }
 
 std::optional<InodeName> Inode::AnyName() const {
   TinyLock lock(mu_);
-  if (names_.empty()) return std::nullopt;
-  return names_.front();
+  if (links_.empty()) return std::nullopt;
+  return NameOf(links_.front());
 }
 
 InodeRef Inode::Parent() const {
   TinyLock lock(mu_);
-  return names_.empty() ? InodeRef() : names_.front().parent;
+  return links_.empty() ? InodeRef() : links_.front().parent;
 }
 
 std::vector<InodeName> Inode::Names() const {
+  std::vector<InodeName> names;
   TinyLock lock(mu_);
-  return names_;
+  names.reserve(links_.size());
+  for (const Link& link : links_) names.push_back(NameOf(link));
+  return names;
 }
 
 bool Inode::HasName(const Inode& parent, std::string_view name) const {
   TinyLock lock(mu_);
-  return std::any_of(names_.begin(), names_.end(),
-                     [&](const InodeName& n) { return n.parent.get() == &parent && n.name == name; });
+  return std::any_of(links_.begin(), links_.end(), [&](const Link& link) { return link.Is(parent, name); });
 }
 
 size_t Inode::name_count() const {
   TinyLock lock(mu_);
-  return names_.size();
+  return links_.size();
+}
+
+Inode::Link Inode::LinkOf(InodeRef parent, std::string_view name) const {
+  return Link{std::move(parent), path_.last() == name ? path_ : LowerPath().Child(name)};
 }
 
 void Inode::AddName(InodeRef parent, std::string_view name) {
   TinyLock lock(mu_);
   MarkLinked();
-  for (const InodeName& n : names_) {
-    if (n.parent == parent && n.name == name) return;
+  for (const Link& link : links_) {
+    if (link.Is(*parent, name)) return;
   }
-  names_.insert(names_.begin(), InodeName{std::move(parent), std::string(name)});
+  links_.insert(links_.begin(), LinkOf(std::move(parent), name));
 }
 
-InodeName Inode::TakeName(const Inode& parent, std::string_view name) {
-  InodeName taken;
-  auto it = std::find_if(names_.begin(), names_.end(),
-                         [&](const InodeName& n) { return n.parent.get() == &parent && n.name == name; });
-  if (it != names_.end()) {
+Inode::Link Inode::TakeLink(const Inode& parent, std::string_view name) {
+  Link taken;
+  auto it =
+      std::find_if(links_.begin(), links_.end(), [&](const Link& link) { return link.Is(parent, name); });
+  if (it != links_.end()) {
     taken = std::move(*it);
-    names_.erase(it);
+    links_.erase(it);
   }
   return taken;
 }
 
 size_t Inode::RemoveName(const Inode& parent, std::string_view name) {
   // Dropping the reference to the parent may free it, and must not happen under the lock.
-  InodeName removed;
+  Link removed;
   TinyLock lock(mu_);
-  removed = TakeName(parent, name);
-  return names_.size();
+  removed = TakeLink(parent, name);
+  return links_.size();
 }
 
 bool Inode::LoseName(const Inode& parent, std::string_view name) {
-  InodeName removed;
+  Link removed;
   TinyLock lock(mu_);
-  removed = TakeName(parent, name);
-  if (!names_.empty()) return false;
+  removed = TakeLink(parent, name);
+  if (!links_.empty()) return false;
   MarkUnlinked();
   return true;
 }
 
 std::vector<InodeName> Inode::SetOnlyName(InodeRef parent, std::string_view name) {
-  std::vector<InodeName> names;
-  names.push_back(InodeName{std::move(parent), std::string(name)});
+  std::vector<InodeName> before;
   TinyLock lock(mu_);
   MarkLinked();
-  std::swap(names_, names);
-  return names;
+  for (const Link& link : links_) before.push_back(NameOf(link));
+  links_.clear();
+  links_.push_back(LinkOf(std::move(parent), name));
+  return before;
 }
 
 std::optional<InodeName> Inode::TakeOnlyName() {
-  std::vector<InodeName> names;
+  std::optional<InodeName> taken;
   TinyLock lock(mu_);
-  std::swap(names_, names);
-  return names.empty() ? std::nullopt : std::optional<InodeName>(std::move(names.front()));
+  if (!links_.empty()) taken = NameOf(links_.front());
+  links_.clear();
+  return taken;
 }
 
 std::optional<Attr> Inode::CachedAttr() const {
   TinyLock lock(mu_);
   if (!attr_) return std::nullopt;
+  attr_used_ = true;
   return *attr_;
 }
 
 bool Inode::StoreAttr(uint64_t version, const Attr& attr) {
   TinyLock lock(mu_);
   if (attr_version_.load(std::memory_order_relaxed) != version) return false;
-  attr_ = std::make_unique<Attr>(attr);
+  attr_used_ = true;
+  if (attr_) {
+    *attr_ = attr;
+  } else {
+    attr_ = std::make_unique<Attr>(attr);
+    table_.CountAttr(1);
+  }
   return true;
+}
+
+void Inode::FreeAttr() {
+  if (attr_) table_.CountAttr(-1);
+  attr_.reset();
+}
+
+void Inode::EvictAttr() {
+  TinyLock lock(mu_);
+  if (!std::exchange(attr_used_, false)) FreeAttr();
 }
 
 void Inode::DropAttr() {
   TinyLock lock(mu_);
   attr_version_.fetch_add(1, std::memory_order_release);
-  attr_.reset();
+  FreeAttr();
   extra_.reset();
   lacks_capability_ = false;
 }
@@ -195,7 +236,7 @@ bool HasXattr(const std::string& names, std::string_view name) {
 void Inode::DropAttrOfWritten() {
   TinyLock lock(mu_);
   attr_version_.fetch_add(1, std::memory_order_release);
-  attr_.reset();
+  FreeAttr();
   if (extra_ && extra_->xattr_names && HasXattr(*extra_->xattr_names, kXattrCapability)) extra_.reset();
 }
 
@@ -235,14 +276,69 @@ void Inode::StoreLacksCapability(uint64_t version) {
   if (attr_version_.load(std::memory_order_relaxed) == version) lacks_capability_ = true;
 }
 
-std::shared_ptr<const void> Inode::keeper() const {
+template <typename T>
+T Inode::OfUsed(T Used::* member) const {
   TinyLock lock(mu_);
-  return keeper_;
+  return used_ ? (*used_).*member : T();
+}
+
+template <typename Change>
+auto Inode::ChangeUsed(Change change) {
+  std::unique_ptr<Used> gone;  // after the lock: a keeper closes what it holds
+  TinyLock lock(mu_);
+  if (!used_) used_ = std::make_unique<Used>();
+  auto before = change(*used_);
+  if (used_->nothing()) gone = std::move(used_);
+  return before;
+}
+
+std::shared_ptr<const void> Inode::keeper() const {
+  return OfUsed(&Used::keeper);
 }
 
 void Inode::SetKeeper(std::shared_ptr<const void> keeper) {
+  (void)ChangeUsed([&](Used& used) { return std::exchange(used.keeper, std::move(keeper)); });
+}
+
+uint64_t Inode::data_stamp() const {
+  return OfUsed(&Used::data_stamp);
+}
+
+void Inode::SetDataStamp(uint64_t stamp) {
+  (void)ChangeUsed([&](Used& used) { return std::exchange(used.data_stamp, stamp); });
+}
+
+uint32_t Inode::opens() const {
+  return OfUsed(&Used::opens);
+}
+
+uint32_t Inode::writers() const {
+  return OfUsed(&Used::writers);
+}
+
+void Inode::Count(int opens, int writers) {
+  (void)ChangeUsed([&](Used& used) {
+    used.writers += static_cast<uint32_t>(writers);
+    return used.opens += static_cast<uint32_t>(opens);
+  });
+}
+
+void Inode::NoteCapabilityRemoved(int32_t thread) {
+  (void)ChangeUsed([&](Used& used) { return std::exchange(used.capability_removed_by, thread); });
+}
+
+int32_t Inode::TakeCapabilityRemoved() {
+  return ChangeUsed([](Used& used) { return std::exchange(used.capability_removed_by, 0); });
+}
+
+void Inode::NoteChangedByHand(uint32_t now_s) {
   TinyLock lock(mu_);
-  std::swap(keeper_, keeper);
+  dir_->changed_by_hand_s = now_s;
+}
+
+uint32_t Inode::changed_by_hand_s() const {
+  TinyLock lock(mu_);
+  return dir_->changed_by_hand_s;
 }
 
 DirLowers Inode::lowers() const {
@@ -295,10 +391,10 @@ void Inode::ResetWatch() {
 Inode::Watching Inode::NamesWatching() const {
   Watching sum;
   TinyLock lock(mu_);
-  for (const InodeName& name : names_) {
-    uint32_t word = name.parent->watch_word();
+  for (const Link& link : links_) {
+    uint32_t word = link.parent->watch_word();
     sum.all = sum.all && WatchOf(word) == Watch::kWatched;
-    sum.digest = sum.digest * 0x9e3779b97f4a7c15u + (name.parent->id_ ^ (uint64_t{word} << 32));
+    sum.digest = sum.digest * 0x9e3779b97f4a7c15u + (link.parent->id_ ^ (uint64_t{word} << 32));
   }
   return sum;
 }

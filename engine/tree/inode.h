@@ -22,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "engine/base/ids.h"
 #include "engine/base/tiny_mutex.h"
 #include "engine/format/anchor.h"
@@ -154,8 +155,8 @@ class Inode {
   }
   bool TakeListingUse() { return listing_used_.exchange(false, std::memory_order_relaxed); }
   // A change by hand of what it lists was told at that time (seconds of CLOCK_MONOTONIC, 0: never).
-  void NoteChangedByHand(uint32_t now_s) { changed_by_hand_s_.store(now_s, std::memory_order_relaxed); }
-  uint32_t changed_by_hand_s() const { return changed_by_hand_s_.load(std::memory_order_relaxed); }
+  void NoteChangedByHand(uint32_t now_s);
+  uint32_t changed_by_hand_s() const;
   // Rent or buy (design.md, walk 2): what it has cost so far to ask the layers for this directory's names one
   // by one, in layers asked.  Once it reaches the price of reading the directory whole, RentIsDue tells one
   // caller so, and the account starts anew.
@@ -223,6 +224,8 @@ class Inode {
   uint64_t attr_version() const { return attr_version_.load(std::memory_order_acquire); }
   bool StoreAttr(uint64_t version, const Attr& attr);
   void DropAttr();
+  // For want of room: nothing has changed.  Spares them once if they were used since it was last called.
+  void EvictAttr();
   // After a write: attributes are others, what else is known is not.  (A write removes a capability.)
   void DropAttrOfWritten();
 
@@ -237,8 +240,8 @@ class Inode {
 
   // What the client's pages of a regular file were read from: size and time of modification, hashed.  0:
   // unknown.
-  uint64_t data_stamp() const { return data_stamp_.load(std::memory_order_relaxed); }
-  void SetDataStamp(uint64_t stamp) { data_stamp_.store(stamp, std::memory_order_relaxed); }
+  uint64_t data_stamp() const;
+  void SetDataStamp(uint64_t stamp);
 
   // File flags that forbid changes (format/protattr.h), kUnknownProtection until they were read.
   static constexpr uint32_t kUnknownProtection = ~0u;
@@ -247,23 +250,21 @@ class Inode {
 
   // The thread that removed the file's capability last, once: the client does so before a write
   // (set_attr.cc).
-  void NoteCapabilityRemoved(int32_t thread) {
-    capability_removed_by_.store(thread, std::memory_order_relaxed);
-  }
-  int32_t TakeCapabilityRemoved() { return capability_removed_by_.exchange(0, std::memory_order_relaxed); }
+  void NoteCapabilityRemoved(int32_t thread);
+  int32_t TakeCapabilityRemoved();
 
   // What keeps a nameless object alive on disk (ops/orphan.h); dropped with the inode.
   std::shared_ptr<const void> keeper() const;
   void SetKeeper(std::shared_ptr<const void> keeper);
 
   // Open handles of this object, for whoever decides whether an object without a name must be kept.
-  void AddOpen() { opens_.fetch_add(1, std::memory_order_relaxed); }
-  void RemoveOpen() { opens_.fetch_sub(1, std::memory_order_relaxed); }
+  void AddOpen() { Count(1, 0); }
+  void RemoveOpen() { Count(-1, 0); }
   // Those among them that may write.
-  void AddWriter() { writers_.fetch_add(1, std::memory_order_relaxed); }
-  void RemoveWriter() { writers_.fetch_sub(1, std::memory_order_relaxed); }
-  uint32_t writers() const { return writers_.load(std::memory_order_relaxed); }
-  uint32_t opens() const { return opens_.load(std::memory_order_relaxed); }
+  void AddWriter() { Count(0, 1); }
+  void RemoveWriter() { Count(0, -1); }
+  uint32_t writers() const;
+  uint32_t opens() const;
   uint64_t lookups() const { return lookups_.load(std::memory_order_relaxed); }
 
  private:
@@ -278,6 +279,28 @@ class Inode {
     SeenCopies seen;
     uint64_t rent = 0;
     unsigned price_shift = 0;
+    uint32_t changed_by_hand_s = 0;
+  };
+  // There are millions of inodes: what only some have stands in parts of its own, made when it is needed.
+  struct Below {
+    ObjectId copied;   // the lower object of a file that is upper now
+    LowerAnchor data;  // metacopy files (L16, L20)
+  };
+  struct Used {
+    std::shared_ptr<const void> keeper;
+    uint64_t data_stamp = 0;
+    uint32_t opens = 0;
+    uint32_t writers = 0;
+    int32_t capability_removed_by = 0;
+    bool nothing() const {
+      return !keeper && data_stamp == 0 && opens == 0 && writers == 0 && capability_removed_by == 0;
+    }
+  };
+  // A name; that of a lower object is mostly the end of its path.
+  struct Link {
+    InodeRef parent;
+    LowerPath name;  // its end
+    bool Is(const Inode& of, std::string_view as) const { return parent.get() == &of && name.last() == as; }
   };
   struct Extra {
     std::optional<std::string> target;
@@ -291,7 +314,17 @@ class Inode {
   // a parent may free it.
   std::vector<InodeName> SetOnlyName(InodeRef parent, std::string_view name);
   std::optional<InodeName> TakeOnlyName();
-  InodeName TakeName(const Inode& parent, std::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Link TakeLink(const Inode& parent, std::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Link LinkOf(InodeRef parent, std::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  static InodeName NameOf(const Link& link) { return {link.parent, std::string(link.name.last())}; }
+  Below& MakeBelow() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Changes what is seldom there, and lets go of it where nothing is left.
+  template <typename Change>
+  auto ChangeUsed(Change change);
+  template <typename T>
+  T OfUsed(T Used::* member) const;
+  void Count(int opens, int writers);
+  void FreeAttr() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Null: something has changed since `version`.
   Extra* ExtraOf(uint64_t version) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Gives what it was.
@@ -302,34 +335,30 @@ class Inode {
   // Constant after construction.
   InodeTable& table_;
   const NodeId id_;
-  const uint32_t type_;
 
   std::atomic<uint64_t> st_ino_;
-
-  std::atomic<uint64_t> attr_version_{0};
-  std::atomic<uint64_t> data_stamp_{0};
+  std::atomic<uint64_t> lookups_{0};  // changed by InodeTable under its shard's lock
+  std::atomic<uint32_t> attr_version_{0};
   std::atomic<uint32_t> protection_{kUnknownProtection};
   std::atomic<uint32_t> refs_{1};
-  std::atomic<uint32_t> opens_{0};
-  std::atomic<uint32_t> writers_{0};
-  std::atomic<int32_t> capability_removed_by_{0};
-  std::atomic<uint64_t> lookups_{0};  // changed by InodeTable under its shard's lock
   std::atomic<uint32_t> watch_;
+  const uint16_t type_;  // constant; S_IFMT bits
   std::atomic<bool> upper_known_{false};
   std::atomic<bool> unlinked_{false};
   std::atomic<bool> listing_used_{false};
-  std::atomic<uint32_t> changed_by_hand_s_{0};
 
+  mutable bool attr_used_ ABSL_GUARDED_BY(mu_) = false;  // since EvictAttr
+  bool lacks_capability_ ABSL_GUARDED_BY(mu_) = false;
   mutable TinyMutex mu_;
-  ObjectId upper_ ABSL_GUARDED_BY(mu_);
-  LowerAnchor lower_ ABSL_GUARDED_BY(mu_);
-  std::unique_ptr<LowerAnchor> data_ ABSL_GUARDED_BY(mu_);
-  std::vector<InodeName> names_ ABSL_GUARDED_BY(mu_);
+  LayerId layer_ ABSL_GUARDED_BY(mu_) = kUpper;  // files: where the lower object is or was, kUpper: nowhere
+  LowerPath path_ ABSL_GUARDED_BY(mu_);          // of that
+  ObjectId object_ ABSL_GUARDED_BY(mu_);  // the upper one, once there is one; else the lower one of a file
+  absl::InlinedVector<Link, 1> links_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<DirPart> dir_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<Attr> attr_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<Extra> extra_ ABSL_GUARDED_BY(mu_);
-  bool lacks_capability_ ABSL_GUARDED_BY(mu_) = false;
-  std::shared_ptr<const void> keeper_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<Below> below_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<Used> used_ ABSL_GUARDED_BY(mu_);
 
   // By what object InodeTable knows it.
   ObjectId identity_ ABSL_GUARDED_BY(mu_);

@@ -1,5 +1,6 @@
 #include "engine/tree/inode_table.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "absl/hash/hash.h"
@@ -210,6 +211,25 @@ void InodeTable::RetireOne(Inode* inode) {
   live_.fetch_sub(1, std::memory_order_relaxed);
   MutexLock lock(free_mu_);
   free_.push_back(index);
+}
+
+void InodeTable::EvictAttrs(size_t most) {
+  constexpr uint32_t kAtATime = 16;
+  if (attrs() <= most) return;
+  uint32_t slot, end;
+  {
+    MutexLock lock(free_mu_);
+    slot = hand_ < next_slot_ ? hand_ : 1;
+    hand_ = end = std::min(slot + kAtATime, next_slot_);
+  }
+  for (; slot < end; ++slot) {
+    InodeRef inode;
+    {
+      MutexLock lock(SlotMutex(slot));
+      if (Inode* there = SlotAt(slot).inode) inode = TryRef(there);
+    }
+    if (inode) inode->EvictAttr();
+  }
 }
 
 void InodeTable::Shrink() {

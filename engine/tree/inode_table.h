@@ -63,11 +63,18 @@ class InodeTable {
   void AssumeWatched() { first_watch_word_ = static_cast<uint32_t>(Inode::Watch::kWatched); }
   uint32_t first_watch_word() const { return first_watch_word_; }
 
+  // How many have their attributes cached.
+  size_t attrs() const { return attrs_.load(std::memory_order_relaxed); }
+  // Where more than `most` have, a few of those whose attributes nobody has asked for lately lose them.  For
+  // who has stored some.
+  void EvictAttrs(size_t most);
+
   size_t size() const { return live_.load(std::memory_order_relaxed); }
   // Takes no more room than what it holds needs, but for slots that were once handed out.
   void Shrink();
 
  private:
+  friend class Inode;
   friend class InodeRef;
   static constexpr size_t kShards = 64;
   static constexpr size_t kChunkSlots = 4096;
@@ -101,6 +108,7 @@ class InodeTable {
   // client chooses how deep its tree is.
   void Retire(Inode* inode);
   void RetireOne(Inode* inode);
+  void CountAttr(int change) { attrs_.fetch_add(static_cast<size_t>(change), std::memory_order_relaxed); }
 
   DentryCache& dentries_;
   uint32_t first_watch_word_ = 0;  // constant once there is an inode
@@ -108,6 +116,7 @@ class InodeTable {
   std::unique_ptr<std::atomic<Chunk*>[]> chunks_;
   std::array<IdentityShard, kShards> identities_;
   std::atomic<size_t> live_{0};
+  std::atomic<size_t> attrs_{0};
 
   // Held while a directory gets another name: two at once could each become the other's parent.
   Mutex places_mu_{LockRank::kPlaces};
@@ -115,6 +124,7 @@ class InodeTable {
   Mutex free_mu_{LockRank::kFreeSlots};
   std::vector<uint32_t> free_ ABSL_GUARDED_BY(free_mu_);
   uint32_t next_slot_ ABSL_GUARDED_BY(free_mu_) = 1;
+  uint32_t hand_ ABSL_GUARDED_BY(free_mu_) = 1;  // EvictAttrs goes on at this slot
 };
 
 }  // namespace plyfs

@@ -131,5 +131,72 @@ TEST(InodeTable, ManyThreadsInternAndForgetOneObject) {
   EXPECT_EQ(w.table.size(), 0u);
 }
 
+TEST(InodeTable, AttributesThatNobodyAsksForGoFirst) {
+  World w;
+  std::vector<InodeRef> files;
+  for (int i = 0; i < 100; ++i) {
+    files.push_back(w.table.Insert(File()));
+    EXPECT_TRUE(files.back()->StoreAttr(0, Attr()));
+  }
+  EXPECT_EQ(w.table.attrs(), 100u);
+  w.table.EvictAttrs(100);
+  EXPECT_EQ(w.table.attrs(), 100u);
+  // They were all just stored: one turn of the hand spares them.
+  for (int i = 0; i < 7; ++i) w.table.EvictAttrs(50);
+  EXPECT_EQ(w.table.attrs(), 100u);
+  for (size_t i = 0; i < 100; i += 4) EXPECT_TRUE(files[i]->CachedAttr());
+  for (int i = 0; i < 7; ++i) w.table.EvictAttrs(50);
+  EXPECT_LE(w.table.attrs(), 50u);
+  EXPECT_GT(w.table.attrs(), 25u);
+  for (size_t i = 0; i < 100; i += 4) EXPECT_TRUE(files[i]->CachedAttr()) << i;
+  // What is evicted has not changed.
+  EXPECT_TRUE(files[1]->StoreAttr(0, Attr()));
+  files[1]->DropAttr();
+  EXPECT_FALSE(files[1]->StoreAttr(0, Attr()));
+  files.clear();
+  EXPECT_EQ(w.table.attrs(), 0u);
+}
+
+TEST(InodeTable, AFileRemembersTheLowerOneThatItWasCopiedFrom) {
+  World w;
+  InodeInit init = File();
+  init.lower = LowerAnchor{3, LowerPath::FromString("d/f"), {1, 2, 3}};
+  init.data = LowerAnchor{4, LowerPath::FromString("e/g"), {4, 5, 6}};
+  const LowerAnchor lower = init.lower, data = init.data;
+  InodeRef file = w.table.Insert(std::move(init));
+  EXPECT_FALSE(file->upper().known());
+  EXPECT_EQ(file->lower(), lower);
+  EXPECT_EQ(file->data(), data);
+  file->MarkUpper({7, 8, 9});
+  EXPECT_EQ(file->upper(), (ObjectId{7, 8, 9}));
+  EXPECT_EQ(file->lower(), lower);
+  EXPECT_FALSE(file->data().exists());
+}
+
+TEST(InodeTable, NamesAreWhatTheyWereWhateverThePathSays) {
+  World w;
+  InodeRef dir = w.table.Insert(Dir());
+  InodeInit init = File();
+  init.lower = LowerAnchor{3, LowerPath::FromString("d/f"), {1, 2, 3}};
+  InodeRef file = w.table.Insert(std::move(init));
+  file->AddName(dir, "f");
+  file->AddName(dir, "another");
+  file->AddName(dir, "f");
+  ASSERT_EQ(file->name_count(), 2u);
+  EXPECT_EQ(file->Names()[0].name, "another");
+  EXPECT_EQ(file->Names()[1].name, "f");
+  EXPECT_TRUE(file->HasName(*dir, "f"));
+  EXPECT_FALSE(file->LoseName(*dir, "f"));
+  EXPECT_FALSE(file->HasName(*dir, "f"));
+  EXPECT_EQ(file->lower().path.ToString(), "d/f");
+  EXPECT_TRUE(file->LoseName(*dir, "another"));
+  EXPECT_TRUE(file->unlinked());
+}
+
+// There are millions of files: a word more is megabytes.
+TEST(InodeTable, AFileTakesLittle) {
+  EXPECT_LE(sizeof(Inode), 184u);
+}
+
 }  // namespace
 }  // namespace plyfs

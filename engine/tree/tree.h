@@ -5,6 +5,7 @@
 #ifndef PLYFS_ENGINE_TREE_TREE_H_
 #define PLYFS_ENGINE_TREE_TREE_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -26,6 +27,16 @@ struct Tree {
   Ebb ebb;
   // Whether names are looked up in listings.  Constant once the mount is live.
   bool ask_listings = true;
+
+  // What listings and attributes together may take, in bytes.  Constant once the mount is live.
+  size_t memory = ~size_t{0};
+  // After attributes were stored: they take what listings leave, an eighth in any case.
+  void FitAttrs() {
+    constexpr size_t kAttrBytes = 130;
+    if (inodes.attrs() <= memory / 8 / kAttrBytes) return;
+    const size_t room = memory - std::min(listings.bytes(), memory / 8 * 7);
+    inodes.EvictAttrs(room / kAttrBytes);
+  }
 
   // How long the client may keep what it is told, in seconds: an hour while changes made by hand are noticed
   // (or promised not to happen), one second where no watch could be had (U2).

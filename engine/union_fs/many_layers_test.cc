@@ -179,7 +179,7 @@ TEST_F(ManyLayersTest, CreatingAndRemovingCostsTheSameCallsAtAnyNumber) {
         EXPECT_EQ(create.calls, 2) << layers;
         EXPECT_EQ(release.calls, 0) << layers;
         EXPECT_EQ(stat.calls, 1) << layers;
-        // One layer is asked each time whether it holds the name: a listing would not pay.
+        // Where so few layers hold the directory they are asked, never read whole.
         EXPECT_EQ(unlink.calls, layers == 1 ? 4 : 3) << layers;
       }
       Unmount();

@@ -126,7 +126,8 @@ Result<std::unique_ptr<Parts>> ClaimParts(const StackConfig& config, std::string
                                             AllNumbersFitIn32Bits(*parts->stack));
   if (config.use_io_uring) parts->rings = std::make_unique<RingPool>();
   if (config.lower == LowerMode::kFrozen) parts->tree.inodes.AssumeWatched();
-  parts->tree.listings.SetLimit(config.memory_bytes - IndexMemoryOf(config));
+  parts->tree.memory = config.memory_bytes - IndexMemoryOf(config);
+  parts->tree.listings.SetLimit(parts->tree.memory);
   parts->tree.ask_listings = config.merge_index != MergeIndex::kOff;
   PLY_CHECK(PlantRoot(*parts));
   if (config.lower == LowerMode::kWatch) {
