@@ -209,6 +209,7 @@ void Reading::SettleRest() {
   if (!out.stack.writable()) out.mount.flags.set |= MS_RDONLY;
   if (out.mount.allow_root) out.mount.allow_other = false;
   if (draft_.threaded == false && out.serve.threads == 0) out.serve.threads = 1;
+  if (out.serve.sandbox) out.stack.use_io_uring = false;  // no filter sees its calls
   if (draft_.squash_to_root) {
     if (out.serve.squash_uid < 0) out.serve.squash_uid = 0;
     if (out.serve.squash_gid < 0) out.serve.squash_gid = 0;

@@ -50,6 +50,7 @@ struct ServeWish {
   double timeout_s = -1;  // < 0: not given
   bool posix_acl = true;
   bool debug = false;
+  bool sandbox = false;    // the daemon confines itself
   uint32_t max_write = 0;  // bytes, 0: not given
   TransportChoice transport = TransportChoice::kAuto;
   std::vector<IdMapRange> uid_map, gid_map;

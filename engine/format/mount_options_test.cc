@@ -326,8 +326,8 @@ TEST_F(MountOptions, Owners) {
 TEST_F(MountOptions, BadValues) {
   for (const char* bad :
        {"timeout=abc", "xino=bad", "threads=0", "threads=x", "memory=", "transport=tcp", "lower=live",
-        "io_uring=1", "volatile=1", "noxattrs=2", "redirect_dir=maybe", "uuid=x", "userxattr=on",
-        "fsname=", "xattr_permissions=3", "wh=maybe", "threads"}) {
+        "io_uring=1", "sandbox=1", "sandbox", "volatile=1", "noxattrs=2", "redirect_dir=maybe", "uuid=x",
+        "userxattr=on", "fsname=", "xattr_permissions=3", "wh=maybe", "threads"}) {
     Bad(std::string(kLower) + bad, bad);
   }
 }
@@ -340,6 +340,9 @@ TEST_F(MountOptions, Serving) {
   EXPECT_FALSE(Good("lowerdir=/l,noxattrs=0").stack.noxattrs);
   EXPECT_EQ(Good("lowerdir=/l,lower=frozen").stack.lower, LowerMode::kFrozen);
   EXPECT_FALSE(Good("lowerdir=/l,io_uring=off").stack.use_io_uring);
+  EXPECT_FALSE(Good("lowerdir=/l").serve.sandbox);
+  EXPECT_TRUE(Good("lowerdir=/l,sandbox=on").serve.sandbox);
+  EXPECT_FALSE(Good("lowerdir=/l,sandbox=on,io_uring=on").stack.use_io_uring);
   EXPECT_EQ(Good("lowerdir=/l,transport=uring").notes.size(), 1u);
   EXPECT_EQ(Good("lowerdir=/l,timeout=0").serve.timeout_s, 0);
 }

@@ -205,6 +205,7 @@ constexpr OptionRule kRules[] = {
     {"memory", kValue, "write bytes, or as in memory=512M", SetMemory},
     {"transport", kValue, "write auto, read or uring", SetTransport},
     {"io_uring", kValue, "write on or off", DO(OnOff(v, &d.out.stack.use_io_uring))},
+    {"sandbox", kValue, "write on or off", DO(OnOff(v, &d.out.serve.sandbox))},
     {"max_write", kValue, "write bytes, 4096 to 1048576",
      DO(SetNumber(v, 4096, 1u << 20, &d.out.serve.max_write))},
     {"max_read", kValue, "write bytes, 4096 to 1048576",

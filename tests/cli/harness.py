@@ -17,6 +17,9 @@ KERNEL = [int(number) for number in os.uname().release.split(".")[:2]]
 FUSE_MINOR = int(os.environ.get("PLYFS_FUSE_MINOR", "45" if KERNEL >= [6, 9] else "38"))
 BIRTH_TIMES = FUSE_MINOR >= 39
 
+# Options for every mount that is to succeed: the suites once more with sandbox=on.
+MORE_OPTIONS = os.environ.get("PLYFS_MORE_OPTIONS", "")
+
 # Limits of the issue are the plain program's; sanitizers make it several times slower (tools/dev test --asan).
 SLOWER = 10 if os.environ.get("PLYFS_SANITIZED") else 1
 
@@ -93,7 +96,7 @@ class CliTest(unittest.TestCase):
 
     def mount(self, options, point="m", warnings=0, **kwargs):
         """Mounts, expecting that many lines on stderr; gives the process's result."""
-        done = self.run_plyfs("-o", options, point, **kwargs)
+        done = self.run_plyfs("-o", options + MORE_OPTIONS, point, **kwargs)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stdout, "")
         self.assertEqual(len(done.stderr.splitlines()), warnings, done.stderr)

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import BIN, CliTest
+from harness import BIN, MORE_OPTIONS, CliTest
 
 HIDE_FUSE = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /dev && mknod /dev/null c 1 3 && exec "$0" "$@"']
 
@@ -152,7 +152,7 @@ class NoPrivilege(CliTest):
     def run_as_user(self, script):
         """What a script prints that is run by the user: $1 is the program, $2 the options, $3 the mountpoint."""
         done = subprocess.run([*fuse_mode(666), *as_user(), "sh", "-ec", script, "sh", self.bin,
-                               self.stack(",nodev,noatime,private"), self.path("m")],
+                               self.stack(",nodev,noatime,private" + MORE_OPTIONS), self.path("m")],
                               check=False, text=True, capture_output=True, timeout=30)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         return done.stdout.splitlines()
@@ -219,7 +219,7 @@ class NoPrivilege(CliTest):
             cd "$3" && rm -r d && mkdir d && echo y >d/y && ls d
             cd / && umount "$3"
             """
-        done = subprocess.run([*fuse_mode(666), *as_user(), "unshare", "-Urm", "sh", "-c", script, "sh", self.bin, self.stack(),
+        done = subprocess.run([*fuse_mode(666), *as_user(), "unshare", "-Urm", "sh", "-c", script, "sh", self.bin, self.stack(MORE_OPTIONS),
                                self.path("m")], check=False, text=True, capture_output=True)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn(" - fuse.plyfs plyfs rw,user_id=0,", done.stdout.splitlines()[0])

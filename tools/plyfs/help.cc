@@ -41,6 +41,7 @@ Serving
   merge_index=auto|on|off   look names up in merged listings: when it pays, always, never
   memory=SIZE         for merged listings (512M)
   threads=N  threaded=0|1  transport=auto|read|uring  io_uring=on|off  max_write=N  max_read=N
+  sandbox=on|off      on: a daemon that is taken over reaches nothing but the layers; no io_uring
   debug  strict       as -d and --strict
 
 Mounting

@@ -69,6 +69,8 @@ void ReportLine(const char* program, std::string_view line) {
 
 void OpenLog(const char* program, bool foreground) {
   g_program = program;
+  // What the log will want later, when the daemon may be confined: the time zone, and below the log's socket.
+  ::tzset();
   if (const char* path = std::getenv("PLYFS_LOG"); path != nullptr && *path != '\0') {
     g_log_fd = ::open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
     if (g_log_fd >= 0) return SetLogSink(ToFile);
@@ -76,7 +78,7 @@ void OpenLog(const char* program, bool foreground) {
                std::string("PLYFS_LOG=") + path + ": " + std::strerror(errno) + "; logging as without it");
   }
   if (foreground) return SetLogSink(ToStderr);
-  ::openlog(program, LOG_PID, LOG_DAEMON);
+  ::openlog(program, LOG_PID | LOG_NDELAY, LOG_DAEMON);
   SetLogSink(ToSyslog);
 }
 

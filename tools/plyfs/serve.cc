@@ -6,7 +6,9 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -15,6 +17,7 @@
 #include "engine/union_fs/union_fs.h"
 #include "tools/plyfs/layer_paths.h"
 #include "tools/plyfs/privileges.h"
+#include "tools/plyfs/sandbox.h"
 #include "tools/plyfs/signals.h"
 
 namespace plyfs::tool {
@@ -31,6 +34,18 @@ std::vector<fuse::IdRange> Ranges(const std::vector<IdMapRange>& map) {
   std::vector<fuse::IdRange> ranges;
   for (const IdMapRange& range : map) ranges.push_back({range.disk, range.seen, range.length});
   return ranges;
+}
+
+// By the thread that may, with readers that may not.
+Result<fuse::Mount> CreateMount(const fuse::MountSpec& spec, Sandbox* sandbox,
+                                const std::function<Status(int)>& start, std::string* line) {
+  if (sandbox == nullptr) return fuse::Mount::Create(spec, start, line);
+  std::optional<Result<fuse::Mount>> mount;
+  sandbox->Mount([&] {
+    mount =
+        fuse::Mount::Create(spec, [&](int fd) { return sandbox->Serve([&] { return start(fd); }); }, line);
+  });
+  return *std::move(mount);
 }
 
 }  // namespace
@@ -82,9 +97,12 @@ void Serve(const ParsedOptions& options, const fuse::MountSpec& spec,
                   "; see the system's log");
   }
   SignalThread::Block();
+  std::string line;
+  const Result<std::unique_ptr<Sandbox>> entered = Sandbox::Enter(options, &line);
+  if (!entered.ok()) launch.Failed(line);
+  Sandbox* sandbox = entered->get();
   SignalThread& signals = *new SignalThread(failure);
   ::umask(0);
-  std::string line;
   Result<std::unique_ptr<UnionFs>> opened = UnionFs::Claim(options.stack, &line);
   if (!opened.ok()) launch.Failed(line.empty() ? std::strerror(opened.error()) : line);
   // Never taken down: at the end the process goes without giving memory back piece by piece.
@@ -99,8 +117,8 @@ void Serve(const ParsedOptions& options, const fuse::MountSpec& spec,
   fuse::SessionOptions wishes = session_options;
   std::string why_not_prepared;
   wishes.before_init = [&] { return fs.Prepare(&why_not_prepared); };
-  Result<fuse::Mount> mount = fuse::Mount::Create(
-      spec,
+  Result<fuse::Mount> mount = CreateMount(
+      spec, sandbox,
       [&](int fd) {
         session = new fuse::Session(fd, fs, wishes);
         return session->Start();
@@ -116,9 +134,14 @@ void Serve(const ParsedOptions& options, const fuse::MountSpec& spec,
   for (const std::string& note : options.notes) Log(note);
   const bool owned = MountedFd(spec.mountpoint) < 0;
   if (owned) keeper.Mounted(mount->by_fusermount());
+  if (sandbox != nullptr && !sandbox->Seal(&line).ok()) {
+    (void)keeper.Unmount(/*lazy=*/true);
+    fs.Close();
+    launch.Failed(line);
+  }
   if (!launch.Ready()) {
     Log("who started this mount is gone: unmounted");
-    (void)mount->Unmount(/*lazy=*/true);
+    (void)keeper.Unmount(/*lazy=*/true);
   }
   signals.Serving(&*mount, session, owned ? &keeper : nullptr);
 
