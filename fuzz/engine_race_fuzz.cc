@@ -1,7 +1,13 @@
 // The engine with two or three threads at once: the steps of a case (engine/testing/overlay_case.h) dealt out
 // in turn, each thread a client of the same mount.  Afterwards the mount shows what a fresh mount of the same
-// layers shows, no lower was changed and nothing is left in the work directory.  Of two steps only, the tree
-// is moreover that of one order or the other, by the model.
+// layers shows, no lower was changed and nothing is left in the work directory.  What else, byte 5 of the
+// header says by its two highest bits:
+//   11  all steps but the last two come before, on one thread; of these two the answers and the tree are
+//   those
+//       of one order or the other, by the model (of two steps only always)
+//   10  each thread does all steps but those that take names away; so nobody may be told that what he knows
+//   is
+//       stale (C12)
 //
 // Which thread comes first is chance, so a finding may need more than one run of its input.  Needs root;
 // layers lie in /dev/shm.
@@ -36,35 +42,107 @@ std::string RunAsClient(Overlay& overlay, const Step& step) {
   return answer == "ESTALE" ? RunStep(overlay, step) : answer;
 }
 
+bool TakesNamesAway(const Step& step) {
+  return step.kind == StepKind::kUnlink || step.kind == StepKind::kRemoveDir ||
+         step.kind == StepKind::kRename;
+}
+
+// Which thread does which steps, in turn.
+using Parts = std::vector<std::vector<const Step*>>;
+using Answers = std::vector<std::vector<std::string>>;
+
 // `dawdling`: the calls of a thread take their time now and then, so that others come between; 0: they do
 // not.
-void RunThreads(const Case& c, size_t count, uint64_t dawdling, EngineMount& mount) {
+Answers RunThreads(const Parts& parts, bool asks_again, uint64_t dawdling, EngineMount& mount) {
+  Answers answers(parts.size());
   std::vector<std::thread> threads;
-  for (size_t t = 0; t < count; ++t) {
+  for (size_t t = 0; t < parts.size(); ++t) {
     threads.emplace_back([&, t] {
       std::optional<Dawdle> dawdle;
       if (dawdling != 0) dawdle.emplace(dawdling + t);
       EngineClient client(mount);
-      for (size_t i = t; i < c.steps.size(); i += count) {
-        if (!IsForOne(c.steps[i])) (void)RunAsClient(client, c.steps[i]);
+      for (const Step* step : parts[t]) {
+        answers[t].push_back(asks_again ? RunAsClient(client, *step) : RunStep(client, *step));
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
+  return answers;
 }
 
-Tree TreeAfter(const Case& c, std::vector<size_t> order) {
+// What the model says of the steps in one order: the answers of the last two, which are to race, and the
+// tree.
+struct Outcome {
+  std::string first, second;
+  Tree tree;
+};
+
+Outcome InOrder(const Case& c, size_t first, size_t second) {
   Model model(c.options, c.lowers, CopyOfLayer(c.upper));
-  for (size_t i : order) (void)RunStep(model, c.steps[i]);
-  return SeeTree(model, Ghosts::kHide);
+  for (size_t i = 0; i + 2 < c.steps.size(); ++i) {
+    if (!IsForOne(c.steps[i])) (void)RunStep(model, c.steps[i]);
+  }
+  Outcome outcome;
+  const std::string one = RunStep(model, c.steps[first]), other = RunStep(model, c.steps[second]);
+  outcome.first = first < second ? one : other;
+  outcome.second = first < second ? other : one;
+  outcome.tree = SeeTree(model, Ghosts::kHide);
+  return outcome;
 }
 
-std::string CompareWithOrders(const Case& c, const Tree& seen) {
-  if (c.steps.size() != 2 || IsForOne(c.steps[0]) || IsForOne(c.steps[1])) return "";
-  const std::string first = Difference(TreeAfter(c, {0, 1}), seen);
-  const std::string second = Difference(TreeAfter(c, {1, 0}), seen);
+// How a seen outcome differs; empty where it does not.
+std::string DifferenceOf(const Outcome& expected, const Outcome& seen) {
+  if (expected.first != seen.first || expected.second != seen.second) {
+    return "answers " + expected.first + " and " + expected.second + ", not " + seen.first + " and " +
+           seen.second;
+  }
+  return Difference(expected.tree, seen.tree);
+}
+
+std::string CompareWithOrders(const Case& c, const Outcome& seen) {
+  const size_t last = c.steps.size() - 1;
+  const std::string first = DifferenceOf(InOrder(c, last - 1, last), seen);
+  const std::string second = DifferenceOf(InOrder(c, last, last - 1), seen);
   if (first.empty() || second.empty()) return "";
   return "from both orders: " + first + "\nand " + second;
+}
+
+enum class Way { kDealtOut, kLastTwo, kAllAtOnce };
+
+Way WayOf(const Case& c, uint8_t settings) {
+  const size_t steps = c.steps.size();
+  if (settings >> 6 == 2) return Way::kAllAtOnce;
+  if ((settings >> 6 != 3 && steps != 2) || steps < 2) return Way::kDealtOut;
+  // Files that the threads' clients have open are their own.
+  const auto fits = [](const Step& s) { return !IsForOne(s) && s.kind < StepKind::kOpen; };
+  return fits(c.steps[steps - 1]) && fits(c.steps[steps - 2]) ? Way::kLastTwo : Way::kDealtOut;
+}
+
+Parts PartsOf(const Case& c, Way way, uint8_t settings) {
+  Parts parts(way == Way::kLastTwo ? 2 : 2 + settings % 2);
+  for (size_t i = 0; i < c.steps.size(); ++i) {
+    const Step& step = c.steps[i];
+    if (IsForOne(step)) continue;
+    if (way == Way::kAllAtOnce) {
+      if (TakesNamesAway(step)) continue;
+      for (auto& part : parts) part.push_back(&step);
+    } else if (way == Way::kDealtOut) {
+      parts[i % parts.size()].push_back(&step);
+    } else if (i + 2 >= c.steps.size()) {
+      parts[i + 2 - c.steps.size()].push_back(&step);
+    }
+  }
+  return parts;
+}
+
+// What the threads' answers show to be wrong already.
+std::string CheckStale(const Answers& answers) {
+  for (const auto& of_thread : answers) {
+    for (const std::string& answer : of_thread) {
+      if (answer == "ESTALE") return "ESTALE, though no name was taken away";
+    }
+  }
+  return "";
 }
 
 std::string Run(const Case& c, uint8_t settings) {
@@ -73,16 +151,24 @@ std::string Run(const Case& c, uint8_t settings) {
   EngineMount mount(stack.ConfigOf(c, settings));
   mount.HasManyClients();
   if (!mount.Mount().ok()) return "the layers cannot be mounted";
-  RunThreads(c, c.steps.size() == 2 ? 2 : 2 + settings % 2, settings / 4, mount);
-  std::string wrong;
+  const Way way = WayOf(c, settings);
+  if (way == Way::kLastTwo) {
+    EngineClient before(mount);
+    for (size_t i = 0; i + 2 < c.steps.size(); ++i) {
+      if (!IsForOne(c.steps[i])) (void)RunStep(before, c.steps[i]);
+    }
+  }
+  const Answers answers = RunThreads(PartsOf(c, way, settings), way != Way::kAllAtOnce, settings / 4, mount);
+  std::string wrong = way == Way::kAllAtOnce ? CheckStale(answers) : "";
   {
     EngineClient client(mount);
     const Tree live = SeeTree(client, Ghosts::kHide);
     if (!client.Remount().ok()) return "the layers cannot be mounted again";
     const Tree fresh = SeeTree(client, Ghosts::kHide);
-    wrong = Difference(fresh, live);
-    if (!wrong.empty()) return "of the live mount from a fresh one: " + wrong;
-    wrong = CompareWithOrders(c, fresh);
+    if (wrong.empty()) wrong = Difference(fresh, live);
+    if (wrong.empty() && way == Way::kLastTwo) {
+      wrong = CompareWithOrders(c, {answers[0].front(), answers[1].front(), fresh});
+    }
   }
   mount.Unmount();
   if (!wrong.empty()) return wrong;

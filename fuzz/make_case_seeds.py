@@ -113,8 +113,8 @@ CASES = [
     ("D9", FOLLOW, 2, "0 whiteout a/b;0 file a/c;U whiteout b/a;U file b/b;0 whiteout c/a;1 file c/a", "list a;list b;list c;remount"),
     ("L13", FOLLOW, 2, "0 symlink a;0 file b;1 file a/b;0 symlink c/a;0 file c/b;1 redirect d a", "stat a;read b;stat c/a;readlink c/a;list d"),
 ]
-# Which step a crash cuts off counts from 0; which of its changes, from 0 as well.
-CUTS = [(at, change * 4 + kind) for at in range(4) for change in range(0, 8, 2) for kind in (1, 2)]
+# All steps by all threads, with dawdling; the last two at once.
+RACES = [0x8d, 0xcd]
 
 
 def put(target, name, data):
@@ -128,9 +128,16 @@ def main():
         for suffix, settings in SETTINGS.items():
             if suffix in ("", "-unlisted") or number % 3 == len(suffix) % 3:
                 put("engine_model", name + suffix, header(redirect_dir, lowers, settings) + body)
+        races = RACES[number % 2]
+        put("engine_race", name, header(redirect_dir, lowers, races) + body)
+        # Which step is cut off, and which of its changes and how: a crash, a full disk.
         if name[0] in "NRC":
-            cut = CUTS[number % len(CUTS)]
-            put("engine_crash", name, header(redirect_dir, lowers, 0, (cut[0] % len(steps.split(";")), cut[1])) + body)
+            for change in range(0, 16, 3 if name[0] == "C" else 8):
+                cut = (number % len(steps.split(";")), 4 * change + 2 * (change % 2))
+                put("engine_crash", f"{name}-{change}", header(redirect_dir, lowers, 0, cut) + body)
+    for change in range(12):
+        cut = (0, 4 * change + 2)
+        put("engine_crash", f"full-{change}", header(FOLLOW, 1, 0, cut) + thing("0 xfile a/b", 1) + step("chmod a/b"))
 
 
 if __name__ == "__main__":
