@@ -34,12 +34,12 @@ std::string FirstLine(const std::string& text) {
   return text.substr(0, text.find('\n'));
 }
 
-// The exit status of a script, its output thrown away; -1: it could not be run.
+// The exit status of a script, its output thrown away; -1: it could not be run, or was ended by *stop.
 int RunScript(const std::string& script, const std::string& one, const std::string& two,
-              const std::string& dir) {
+              const std::string& dir, const volatile sig_atomic_t* stop) {
   const std::string where = "DIR=" + dir;
-  const char* const argv[] = {"env",    where.c_str(), "sh",        script.c_str(),
-                              "--diff", one.c_str(),   two.c_str(), nullptr};
+  const char* const argv[] = {"env",          where.c_str(), "timeout",   "60",        "sh",
+                              script.c_str(), "--diff",      one.c_str(), two.c_str(), nullptr};
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
   posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
@@ -47,9 +47,13 @@ int RunScript(const std::string& script, const std::string& one, const std::stri
   pid_t pid = 0;
   const int error = posix_spawnp(&pid, argv[0], &files, nullptr, const_cast<char**>(argv), environ);
   posix_spawn_file_actions_destroy(&files);
+  if (error != 0) return -1;
   int status = 0;
-  if (error != 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status)) return -1;
-  return WEXITSTATUS(status);
+  for (bool told = false; waitpid(pid, &status, WNOHANG) == 0; usleep(2000)) {
+    // timeout(1) passes it on to all that it has begun.
+    if (*stop != 0 && !told) told = kill(pid, SIGTERM) == 0;
+  }
+  return WIFEXITED(status) && *stop == 0 ? WEXITSTATUS(status) : -1;
 }
 
 }  // namespace
@@ -124,8 +128,8 @@ RunPlan Campaign::WithoutEmptyLowers(RunPlan plan, const std::string& kind) {
 void Campaign::Check(const std::string& script) const {
   const std::string file = dir_ + "/script.sh";
   test::Write(file, script);
-  const int differ = RunScript(file, options_.against, options_.subject, dir_);
-  const int same = RunScript(file, options_.against, options_.against, dir_);
+  const int differ = RunScript(file, options_.against, options_.subject, dir_, stop_);
+  const int same = RunScript(file, options_.against, options_.against, dir_, stop_);
   if (differ == 2 && same == 0) {
     fprintf(stderr, "the script shows it: sh SCRIPT --diff %s %s\n", options_.against.c_str(),
             options_.subject.c_str());

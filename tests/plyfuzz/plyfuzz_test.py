@@ -88,6 +88,15 @@ class PlyfuzzTest(unittest.TestCase):
         steps = found.stdout[found.stdout.index("# ---- the steps"):]
         self.assertLess(steps.count("\n"), 30, steps)
 
+    def test_prints_every_step_of_a_whole_run(self):
+        faulty = self.program(f'exec mount -t overlay overlay -o "$2,{FAULT}" "$3"\n')
+        found = self.finds(faulty, "--no-shrink", "--seed", "2", "--steps", "80")
+        status, text = self.script(found.stdout)("kernel", "kernel")
+        self.assertEqual(status, NONE)
+        self.assertNotIn("died", text)
+        self.assertNotIn("not found", text)
+        self.assertGreater(text.count(": ok"), 30, text)
+
     def survey(self, *words):
         done = self.fuzz("--survey", "--seed", "2", "--seeds", "3", *words, status=FOUND)
         return {line.split(" runs  ")[1] for line in done.stderr.splitlines() if " runs  " in line}
@@ -101,7 +110,7 @@ class PlyfuzzTest(unittest.TestCase):
     @unittest.skipUnless(shutil.which("fuse-overlayfs"), "no fuse-overlayfs here")
     def test_finds_faults_of_another_union_filesystem(self):
         # Known: it has no birth times, and inode numbers and link counts of its own.
-        known = [word for kind in ("has btime", "blksize", "nlink", "inode number") for word in ("--ignore", kind)]
+        known = [word for kind in ("has btime", "blksize", "nlink", "inode number", "atime", "mtime") for word in ("--ignore", kind)]
         self.finds("fuse-overlayfs", "--no-cross", *known)
 
     def test_leaves_nothing_when_it_is_interrupted(self):
