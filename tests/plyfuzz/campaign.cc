@@ -11,6 +11,7 @@
 #include "tests/differential/shrink.h"
 #include "tests/mount/files.h"
 #include "tests/plyfuzz/script.h"
+#include "tests/plyfuzz/threads.h"
 
 namespace plyfs::fuzz {
 namespace {
@@ -56,6 +57,26 @@ int RunScript(const std::string& script, const std::string& one, const std::stri
   return WIFEXITED(status) && *stop == 0 ? WEXITSTATUS(status) : -1;
 }
 
+// What both know of; of somebody else's program nobody knows, and only what was asked for is given to it.
+void DrawOptions(uint64_t seed, RunPlan* plan) {
+  enum { kDefaults, kRedirect, kUserxattr, kXino, kHostile, kXinoRedirect, kWays };
+  if (plan->against.foreign || plan->reference.foreign || !plan->options.empty()) return;
+  const uint64_t way = seed % kWays;
+  plan->redirect = way == kRedirect || way == kXinoRedirect;
+  plan->world.userxattr = way == kUserxattr;
+  if (way == kXino || way == kXinoRedirect) plan->options = "xino=on";
+  // Records that no mount writes, read with metacopy, nofollow and data-only layers too.
+  plan->world.hostile = way == kHostile && !plan->against.IsKernel();
+}
+
+std::string WayOf(const RunPlan& plan) {
+  std::string way;
+  if (plan.redirect) way += ", redirect_dir=on";
+  if (plan.world.userxattr) way += ", userxattr";
+  if (plan.world.hostile) way += ", hostile layers";
+  return plan.options.empty() ? way : way + ", " + plan.options;
+}
+
 }  // namespace
 
 Campaign::Campaign(Options options, std::string dir, const volatile sig_atomic_t* stop)
@@ -72,8 +93,7 @@ RunPlan Campaign::PlanOf(uint64_t seed) const {
   plan.cross = options_.cross;
   plan.ignored = options_.ignored;
   plan.dir = dir_;
-  // What both know of; where one is somebody else's, nobody knows whether it makes redirects.
-  plan.redirect = !plan.against.foreign && !plan.reference.foreign && seed % 2 == 1;
+  DrawOptions(seed, &plan);
   return plan;
 }
 
@@ -166,10 +186,9 @@ bool Campaign::One(uint64_t seed) {
   ++runs_;
   const double took =
       static_cast<double>(end.tv_sec - begin.tv_sec) + static_cast<double>(end.tv_nsec - begin.tv_nsec) / 1e9;
-  fprintf(stderr, "seed %llu%s: %zu steps, %.1f s: %s\n", number, plan.redirect ? ", redirect_dir=on" : "",
-          result.steps.size(), took,
-          result.difference ? FirstLine(result.difference->text).c_str() : "no difference");
-  if (!result.difference) return true;
+  fprintf(stderr, "seed %llu%s: %zu steps, %.1f s: %s\n", number, WayOf(plan).c_str(), result.steps.size(),
+          took, result.difference ? FirstLine(result.difference->text).c_str() : "no difference");
+  if (!result.difference) return options_.threads == 0 || Threads(plan);
   const std::string& kind = result.difference->kind;
   impossible_ = kind == "harness" || (kind == "mount" && result.steps.empty());
   if (impossible_) return false;
@@ -177,6 +196,20 @@ bool Campaign::One(uint64_t seed) {
   if (options_.survey) return true;
   fprintf(stderr, "kind: %s\n", kind.c_str());
   Report(plan, result);
+  return false;
+}
+
+bool Campaign::Threads(const RunPlan& plan) {
+  const auto found = PerformThreads(plan, options_.threads, &masks_);
+  const unsigned long long seed = plan.world.seed;
+  fprintf(stderr, "seed %llu%s: %d threads: %s\n", seed, WayOf(plan).c_str(), options_.threads,
+          found ? FirstLine(found->text).c_str() : "no difference");
+  if (!found) return true;
+  ++kinds_[found->kind];
+  if (options_.survey) return true;
+  fprintf(stderr,
+          "kind: %s\nwhat threads did has no order, so there is no script; again: --seed %llu --seeds 1\n",
+          found->kind.c_str(), seed);
   return false;
 }
 
