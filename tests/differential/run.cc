@@ -285,7 +285,8 @@ Maybe Sequence::DoStep(const Step& step, int* error) {
   if (kernel.error == ply.error) CountStep(step, kernel);
   bool part = false;
   if (auto d = comparer_.CompareOutcomes(step, kernel, ply, &part)) return d;
-  if (part) {
+  // What only one side has open would make steps to come differ.
+  if (part || (ends_slot && kernel.error != ply.error)) {
     kernel_.CloseSlot(step.slot);
     ply_.CloseSlot(step.slot);
   }

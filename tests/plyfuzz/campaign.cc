@@ -11,6 +11,7 @@
 #include "tests/differential/shrink.h"
 #include "tests/mount/files.h"
 #include "tests/plyfuzz/script.h"
+#include "tests/plyfuzz/threads.h"
 
 namespace plyfs::fuzz {
 namespace {
@@ -34,12 +35,12 @@ std::string FirstLine(const std::string& text) {
   return text.substr(0, text.find('\n'));
 }
 
-// The exit status of a script, its output thrown away; -1: it could not be run.
+// The exit status of a script, its output thrown away; -1: it could not be run, or was ended by *stop.
 int RunScript(const std::string& script, const std::string& one, const std::string& two,
-              const std::string& dir) {
+              const std::string& dir, const volatile sig_atomic_t* stop) {
   const std::string where = "DIR=" + dir;
-  const char* const argv[] = {"env",    where.c_str(), "sh",        script.c_str(),
-                              "--diff", one.c_str(),   two.c_str(), nullptr};
+  const char* const argv[] = {"env",          where.c_str(), "timeout",   "60",        "sh",
+                              script.c_str(), "--diff",      one.c_str(), two.c_str(), nullptr};
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
   posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
@@ -47,9 +48,33 @@ int RunScript(const std::string& script, const std::string& one, const std::stri
   pid_t pid = 0;
   const int error = posix_spawnp(&pid, argv[0], &files, nullptr, const_cast<char**>(argv), environ);
   posix_spawn_file_actions_destroy(&files);
+  if (error != 0) return -1;
   int status = 0;
-  if (error != 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status)) return -1;
-  return WEXITSTATUS(status);
+  for (bool told = false; waitpid(pid, &status, WNOHANG) == 0; usleep(2000)) {
+    // timeout(1) passes it on to all that it has begun.
+    if (*stop != 0 && !told) told = kill(pid, SIGTERM) == 0;
+  }
+  return WIFEXITED(status) && *stop == 0 ? WEXITSTATUS(status) : -1;
+}
+
+// What both know of; of somebody else's program nobody knows, and only what was asked for is given to it.
+void DrawOptions(uint64_t seed, RunPlan* plan) {
+  enum { kDefaults, kRedirect, kUserxattr, kXino, kHostile, kXinoRedirect, kWays };
+  if (plan->against.foreign || plan->reference.foreign || !plan->options.empty()) return;
+  const uint64_t way = seed % kWays;
+  plan->redirect = way == kRedirect || way == kXinoRedirect;
+  plan->world.userxattr = way == kUserxattr;
+  if (way == kXino || way == kXinoRedirect) plan->options = "xino=on";
+  // Records that no mount writes, read with metacopy, nofollow and data-only layers too.
+  plan->world.hostile = way == kHostile && !plan->against.IsKernel();
+}
+
+std::string WayOf(const RunPlan& plan) {
+  std::string way;
+  if (plan.redirect) way += ", redirect_dir=on";
+  if (plan.world.userxattr) way += ", userxattr";
+  if (plan.world.hostile) way += ", hostile layers";
+  return plan.options.empty() ? way : way + ", " + plan.options;
 }
 
 }  // namespace
@@ -68,8 +93,7 @@ RunPlan Campaign::PlanOf(uint64_t seed) const {
   plan.cross = options_.cross;
   plan.ignored = options_.ignored;
   plan.dir = dir_;
-  // What both know of; where one is somebody else's, nobody knows whether it makes redirects.
-  plan.redirect = !plan.against.foreign && !plan.reference.foreign && seed % 2 == 1;
+  DrawOptions(seed, &plan);
   return plan;
 }
 
@@ -124,8 +148,8 @@ RunPlan Campaign::WithoutEmptyLowers(RunPlan plan, const std::string& kind) {
 void Campaign::Check(const std::string& script) const {
   const std::string file = dir_ + "/script.sh";
   test::Write(file, script);
-  const int differ = RunScript(file, options_.against, options_.subject, dir_);
-  const int same = RunScript(file, options_.against, options_.against, dir_);
+  const int differ = RunScript(file, options_.against, options_.subject, dir_, stop_);
+  const int same = RunScript(file, options_.against, options_.against, dir_, stop_);
   if (differ == 2 && same == 0) {
     fprintf(stderr, "the script shows it: sh SCRIPT --diff %s %s\n", options_.against.c_str(),
             options_.subject.c_str());
@@ -162,10 +186,9 @@ bool Campaign::One(uint64_t seed) {
   ++runs_;
   const double took =
       static_cast<double>(end.tv_sec - begin.tv_sec) + static_cast<double>(end.tv_nsec - begin.tv_nsec) / 1e9;
-  fprintf(stderr, "seed %llu%s: %zu steps, %.1f s: %s\n", number, plan.redirect ? ", redirect_dir=on" : "",
-          result.steps.size(), took,
-          result.difference ? FirstLine(result.difference->text).c_str() : "no difference");
-  if (!result.difference) return true;
+  fprintf(stderr, "seed %llu%s: %zu steps, %.1f s: %s\n", number, WayOf(plan).c_str(), result.steps.size(),
+          took, result.difference ? FirstLine(result.difference->text).c_str() : "no difference");
+  if (!result.difference) return options_.threads == 0 || Threads(plan);
   const std::string& kind = result.difference->kind;
   impossible_ = kind == "harness" || (kind == "mount" && result.steps.empty());
   if (impossible_) return false;
@@ -173,6 +196,20 @@ bool Campaign::One(uint64_t seed) {
   if (options_.survey) return true;
   fprintf(stderr, "kind: %s\n", kind.c_str());
   Report(plan, result);
+  return false;
+}
+
+bool Campaign::Threads(const RunPlan& plan) {
+  const auto found = PerformThreads(plan, options_.threads, &masks_);
+  const unsigned long long seed = plan.world.seed;
+  fprintf(stderr, "seed %llu%s: %d threads: %s\n", seed, WayOf(plan).c_str(), options_.threads,
+          found ? FirstLine(found->text).c_str() : "no difference");
+  if (!found) return true;
+  ++kinds_[found->kind];
+  if (options_.survey) return true;
+  fprintf(stderr,
+          "kind: %s\nwhat threads did has no order, so there is no script; again: --seed %llu --seeds 1\n",
+          found->kind.c_str(), seed);
   return false;
 }
 

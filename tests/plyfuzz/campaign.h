@@ -27,6 +27,7 @@ class Campaign {
   diff::RunPlan PlanOf(uint64_t seed) const;
   // False: a difference, and no more runs.
   bool One(uint64_t seed);
+  bool Threads(const diff::RunPlan& plan);  // the same of several at once
   diff::RunPlan Shrunk(const diff::RunPlan& plan, const diff::RunResult& result);
   diff::RunPlan WithoutEmptyLowers(diff::RunPlan plan, const std::string& kind);
   void Report(const diff::RunPlan& plan, const diff::RunResult& result);

@@ -16,7 +16,10 @@ What is fuzzed:
   --subject PROGRAM   called as PROGRAM -o lowerdir=...,upperdir=...,workdir=... MOUNTPOINT
                       (default: the plyfs beside plyfuzz); "kernel" is kernel overlayfs
   --against WHAT      what it is compared with: kernel (default), or a PROGRAM likewise
-  -o OPTIONS          more mount options, for both; may be given again
+  -o OPTIONS          more mount options, for both; may be given again.  Without it, and where both sides are
+                      plyfs or the kernel, each seed draws redirect_dir, userxattr, xino or hostile layers
+  --threads N         after each run N clients at once on the subject, whose end must be what a fresh mount and
+                      the other side show of the same layers
   --no-cross          layers that one has written are not mounted by the other, and upper directories are not
                       compared: for filesystems whose records are not overlayfs's
   --ignore KIND       a difference that is known; its kind is what stands first in its line; may be given again
@@ -52,6 +55,8 @@ enum Key {
   kLayers,
   kTime,
   kSurvey,
+  kThreads,
+  kFaults,
   kNoShrink,
   kDir,
   kFs,
@@ -70,6 +75,8 @@ constexpr option kOptions[] = {{"subject", 1, nullptr, kSubject},
                                {"no-shrink", 0, nullptr, kNoShrink},
                                {"dir", 1, nullptr, kDir},
                                {"fs", 1, nullptr, kFs},
+                               {"threads", 1, nullptr, kThreads},
+                               {"faults", 0, nullptr, kFaults},
                                {"help", 0, nullptr, 'h'},
                                {nullptr, 0, nullptr, 0}};
 
@@ -102,7 +109,8 @@ std::string Take(int key, const std::string& value, Options* o) {
       return "";
     case kAgainst:
       o->against = value;
-      return "";
+      return value == "model" ? "--against model: not yet; model_kernel_test compares it with the kernel"
+                              : "";
     case 'o':
       return AddMountOptions(value, &o->mount_options);
     case kNoCross:
@@ -121,6 +129,12 @@ std::string Take(int key, const std::string& value, Options* o) {
       wrong = ParseNumber("layers", value, 1, 400, &number);
       o->layers = static_cast<int>(number);
       return wrong;
+    case kThreads:
+      wrong = ParseNumber("threads", value, 2, 64, &number);
+      o->threads = static_cast<int>(number);
+      return wrong;
+    case kFaults:
+      return "--faults: not yet; tools/dev crash does it for plyfs";
     case kTime:
       return ParseNumber("time", value, 1, kMany, &o->seconds);
     case kSurvey:

@@ -14,7 +14,7 @@ extern const char kHelp[];
 
 struct Options {
   std::string against = "kernel", subject;
-  int layers = 5;
+  int layers = 5, threads = 0;
   uint64_t seed = 1, seeds = 0;  // 0: as many as the time allows, 20 without one
   uint64_t steps = 200, seconds = 0;
   std::string mount_options;  // for both sides, comma-separated

@@ -63,7 +63,8 @@ class PlyfuzzTest(unittest.TestCase):
 
     def test_says_in_one_line_what_is_wrong(self):
         for words in (["--layers", "0"], ["--seeds", "x"], ["--subject", "/nowhere/plyfs"], ["--bogus"], ["more"],
-                      ["--seed"], ["-o", "lowerdir=/a"], ["--fs", "vfat"], ["--subject", "/bin/false"]):
+                      ["--seed"], ["-o", "lowerdir=/a"], ["--fs", "vfat"], ["--threads", "1"], ["--faults"],
+                      ["--against", "model"], ["--subject", "/bin/false"]):
             done = self.fuzz(*words, status=TROUBLE)
             with self.subTest(words):
                 self.assertEqual(done.stdout, "")
@@ -82,11 +83,39 @@ class PlyfuzzTest(unittest.TestCase):
         self.assertEqual(done.stdout, "")
         self.assertEqual(done.stderr.count("no difference"), 3)
 
+    def test_equal_with_threads_and_options(self):
+        # A seed for each way to mount.
+        for subject in ("kernel", os.path.join(os.path.dirname(PLYFUZZ), "plyfs")):
+            done = self.fuzz("--subject", subject, "--seeds", "6", "--steps", "60", "--threads", "3", status=NONE)
+            self.assertEqual(done.stderr.count("3 threads: no difference"), 6)
+            for way in ("redirect_dir=on", "userxattr", "xino=on"):
+                self.assertIn(way, done.stderr)
+
+    def test_finds_what_only_a_fresh_mount_shows(self):
+        # What is written is gone at the next mount.
+        faulty = self.program(f"""upper=$(echo "$2" | sed 's/.*upperdir=\\([^,]*\\).*/\\1/')
+[ ! -e "$upper.twice" ] || find "$upper" -type f -delete
+touch "$upper.twice"
+exec mount -t overlay overlay -o "$2" "$3"
+""")
+        known = [word for kind in ("xattrs", "name", "nlink", "listing") for word in ("--ignore", kind)]
+        done = self.fuzz("--subject", faulty, "--steps", "1", "--threads", "2", "--no-cross", *known, status=FOUND)
+        self.assertIn("kind: threads, fresh mount", done.stderr)
+
     def test_finds_an_option_and_prints_a_script_that_shows_it(self):
         faulty = self.program(f'exec mount -t overlay overlay -o "$2,{FAULT}" "$3"\n')
         found = self.finds(faulty, "--steps", "300")
         steps = found.stdout[found.stdout.index("# ---- the steps"):]
         self.assertLess(steps.count("\n"), 30, steps)
+
+    def test_prints_every_step_of_a_whole_run(self):
+        faulty = self.program(f'exec mount -t overlay overlay -o "$2,{FAULT}" "$3"\n')
+        found = self.finds(faulty, "--no-shrink", "--seed", "2", "--steps", "80")
+        status, text = self.script(found.stdout)("kernel", "kernel")
+        self.assertEqual(status, NONE)
+        self.assertNotIn("died", text)
+        self.assertNotIn("not found", text)
+        self.assertGreater(text.count(": ok"), 30, text)
 
     def survey(self, *words):
         done = self.fuzz("--survey", "--seed", "2", "--seeds", "3", *words, status=FOUND)
@@ -101,7 +130,7 @@ class PlyfuzzTest(unittest.TestCase):
     @unittest.skipUnless(shutil.which("fuse-overlayfs"), "no fuse-overlayfs here")
     def test_finds_faults_of_another_union_filesystem(self):
         # Known: it has no birth times, and inode numbers and link counts of its own.
-        known = [word for kind in ("has btime", "blksize", "nlink", "inode number") for word in ("--ignore", kind)]
+        known = [word for kind in ("has btime", "blksize", "nlink", "inode number", "atime", "mtime") for word in ("--ignore", kind)]
         self.finds("fuse-overlayfs", "--no-cross", *known)
 
     def test_leaves_nothing_when_it_is_interrupted(self):

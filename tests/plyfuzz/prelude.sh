@@ -24,9 +24,10 @@ for tool in setfattr getfattr mountpoint setpriv; do
 done
 export LC_ALL=C
 umask 0
+unset PYTHON FORMAT MTIME ATIME BIRTH INODES LIST_NUMBERS XATTRS xattrs
 T=$(mktemp -d "${DIR:-.}/plyfuzz.XXXXXX") && T=$(cd "$T" && pwd) && chmod 755 "$T" || exit 1
 M=$T/merged
-FIRST=$1 SECOND=${2-$1} NOW=$1 PID= n=0
+FIRST=$1 SECOND=${2-$1} NOW=$1 PID= n=0 START=$(date +%s)
 mkdir "$M" "$T/u" "$T/w"
 
 finish() {
@@ -41,7 +42,7 @@ trap 'exit 1' INT TERM HUP
 # Mounts by $NOW: "kernel", or what is called as PROGRAM -o OPTIONS MOUNTPOINT.
 begin() {
   layers=lowerdir=$LOWERS,upperdir=$T/u,workdir=$T/w
-  START=$(date +%s) PID=
+  PID=
   if [ "$NOW" = kernel ]; then
     mount -t overlay overlay -o "$layers${KERNEL_OPTIONS:+,$KERNEL_OPTIONS}" "$M" 2>"$T/log" && return
   else
@@ -100,7 +101,7 @@ as() { user=$1 group=$2 groups=$3; shift 3; setpriv --reuid="$user" --regid="$gr
 python() {
   mkfifo "$T/ask" "$T/answer"
   python3 -c '
-import ctypes, errno, fcntl, mmap, os, stat, sys, time
+import ctypes, errno, fcntl, hashlib, mmap, os, stat, struct, sys, time
 fd = {}
 libc = ctypes.CDLL(None, use_errno=True)
 def call(name, *args):
@@ -116,12 +117,13 @@ def keep(slot, *args):
     if slot in fd: os.close(fd.pop(slot))
     fd[slot] = os.open(*args)
 def fill(seed, size): return (b"%d\n" % seed * size)[:size]
-def told(data): import hashlib; return "%d bytes %s" % (len(data), hashlib.sha256(data).hexdigest()[:16])
+def told(data): return "%d bytes %s" % (len(data), hashlib.sha256(data).hexdigest()[:16])
 def look(f):
     s = os.fstat(f)
     return "%o %d:%d links %d size %d" % (s.st_mode, s.st_uid, s.st_gid, s.st_nlink, 0 if stat.S_ISDIR(s.st_mode) else s.st_size)
+asked = open(sys.argv[1])
 answer = open(sys.argv[2], "w")
-for line in open(sys.argv[1]):
+for line in asked:
     uid, gid, groups, code = line.rstrip("\n").split(" ", 3)
     told_back = None
     try:
@@ -152,17 +154,20 @@ py() {
   echo "$n $1${2:+ as $2}: $(ask "$@")"
 }
 
-# The state of one object, as a line.  LOOK says what of it is of interest beside the usual.
+# The state of one object, as a line.  What of it is told is set before the steps.
 look() {
-  state=$(stat -c "%F %a %u:%g links %h rdev %t:%T$FORMAT" -- "$1" 2>"$T/log") ||
+  state=$(stat -c "%F %a %u:%g rdev %t:%T$FORMAT" -- "$1" 2>"$T/log") ||
     { state=$(tail -n 1 "$T/log"); echo "  $1: ${state##*: }"; return; }
   case $state in
+    "character special file"*" rdev 0:0"*) echo "  $1: whiteout"; return ;;
     directory*) [ -z "$LIST_NUMBERS" ] || state="$state $(numbers "$1")" ;;
     regular*) state="$state size $(stat -c %s -- "$1") data $(cksum <"$1" 2>&1 | tr '\n' ' ')" ;;
     symbolic*) state="$state to '$(readlink -- "$1")'" ;;
   esac
-  changed=$(stat -c %Y -- "$1")
-  [ "$changed" -ge "$START" ] && [ "$changed" -lt $((START + 86400)) ] || state="$state mtime $(stat -c %y -- "$1")"
+  if [ -n "$MTIME" ]; then
+    changed=$(stat -c %Y -- "$1")
+    [ "$changed" -ge "$START" ] && [ "$changed" -lt $((START + 86400)) ] || state="$state mtime $(stat -c %y -- "$1")"
+  fi
   if [ -n "$ATIME" ]; then
     changed=$(stat -c %X -- "$1")
     [ "$changed" -ge "$START" ] && changed="of the run"
@@ -177,7 +182,7 @@ look() {
     grep -qx "$number" "$T/inodes" || echo "$number" >>"$T/inodes"
     state="$state inode #$(grep -nx "$number" "$T/inodes" | cut -d : -f 1)"
   fi
-  xattrs=$(getfattr -h -d -m - -e hex -- "$1" 2>&1 | grep -v '^#' | grep -v 'overlay\.\(origin\|uuid\|impure\)=' | sort | tr '\n' ' ')
+  [ -z "$XATTRS" ] || xattrs=$(getfattr -h -d -m - -e hex -- "$1" 2>&1 | grep -v '^#' | grep -v 'overlay\.\(origin\|uuid\|impure\)=' | sort | tr '\n' ' ')
   echo "  $1: $state${xattrs:+ $xattrs}"
 }
 seen() { (cd "$M" && look "$1"); }

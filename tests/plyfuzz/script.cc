@@ -89,10 +89,13 @@ std::string Comment(const std::string& text) {
   return out + "\n";
 }
 
-// What of an object is told beside the usual, so that the difference shows.
-std::string Interests(const std::string& kind) {
+// What of an object is told: what differs, and nothing that is known to.
+std::string Interests(const std::string& kind, const std::set<std::string>& ignored) {
   std::string format, more;
-  if (kind == "blksize") format = " block %o";
+  if (!ignored.contains("nlink")) format = " links %h";
+  if (kind == "blksize") format += " block %o";
+  if (!ignored.contains("mtime")) more += "MTIME=1\n";
+  if (!ignored.contains("xattrs")) more += "XATTRS=1\n";
   if (kind == "has btime" || kind == "btime") more += "BIRTH=1\n";
   if (kind == "inode number") more += "INODES=1\n";
   if (kind == "atime") more += "ATIME=1\n";
@@ -246,7 +249,7 @@ std::string FormatScript(const diff::RunPlan& plan, const diff::Difference& foun
   script += Comment("Found: " + found.text.substr(0, 2000)) + "\n";
   script += kPrelude;
   script += "\n# ---- the layers ----\n" + Layers(plan) + "\n" + Options(plan);
-  script += "\n# ---- the steps ----\n" + Interests(found.kind);
+  script += "\n# ---- the steps ----\n" + Interests(found.kind, plan.ignored);
   script += "begin\ntree 'at the start' \"$M\"\n" + Steps(plan, found.kind) + Ending(plan, found);
   return script;
 }

@@ -136,7 +136,7 @@ std::string TimeExpression(int64_t seconds) {
 }
 
 std::string Times(const Step& step) {
-  return "import struct; t = " + TimeExpression(step.a) + " + " + TimeExpression(step.b) + "; ";
+  return "t = " + TimeExpression(step.a) + " + " + TimeExpression(step.b) + "; ";
 }
 
 std::string AttributeLine(const Step& step) {
