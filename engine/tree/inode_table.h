@@ -101,6 +101,7 @@ class InodeTable {
   // client chooses how deep its tree is.
   void Retire(Inode* inode);
   void RetireOne(Inode* inode);
+  bool IsLive(NodeId id);
 
   DentryCache& dentries_;
   uint32_t first_watch_word_ = 0;  // constant once there is an inode
