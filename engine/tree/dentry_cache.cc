@@ -1,5 +1,10 @@
 #include "engine/tree/dentry_cache.h"
 
+#include <algorithm>
+#include <limits>
+
+#include "absl/container/flat_hash_set.h"
+
 namespace plyfs {
 
 size_t DentryCache::KeyHash::Mix(NodeId parent, uint64_t name_hash) {
@@ -131,6 +136,36 @@ void DentryCache::Forget(NodeId parent, std::string_view name, NodeId node) {
   if (it == shard.map.end() || it->second.node != node) return;
   it->second.node = 0;
   if (it->second.state != State::kLoading) shard.map.erase(it);
+}
+
+size_t DentryCache::Negative() {
+  size_t n = 0;
+  for (const Shard& shard : shards_) n += shard.absent.load(std::memory_order_relaxed);
+  return n;
+}
+
+bool DentryCache::SweepIsDue() {
+  size_t at = sweep_at_.load(std::memory_order_relaxed);
+  return Negative() >= at &&
+         sweep_at_.compare_exchange_strong(at, std::numeric_limits<size_t>::max(), std::memory_order_relaxed);
+}
+
+void DentryCache::Sweep(const std::function<bool(NodeId parent)>& gone) {
+  absl::flat_hash_set<NodeId> parents;
+  for (Shard& shard : shards_) {
+    MutexLock lock(shard.mu);
+    for (const auto& [key, entry] : shard.map) {
+      if (entry.state == State::kAbsent) parents.insert(key.parent);
+    }
+  }
+  absl::erase_if(parents, [&](NodeId parent) { return !gone(parent); });
+  for (Shard& shard : shards_) {
+    MutexLock lock(shard.mu);
+    shard.absent -= absl::erase_if(shard.map, [&](const auto& known) {
+      return known.second.state == State::kAbsent && parents.contains(known.first.parent);
+    });
+  }
+  sweep_at_.store(std::max(kLeastToSweep, 2 * Negative()), std::memory_order_relaxed);
 }
 
 size_t DentryCache::size() {

@@ -11,6 +11,7 @@
 #define PLYFS_ENGINE_TREE_DENTRY_CACHE_H_
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -76,12 +77,20 @@ class DentryCache {
   // `node` is no more, or does not have the name any more.
   void Forget(NodeId parent, std::string_view name, NodeId node);
 
+  // Negative entries of directories that are no more: nobody can ask for them.  True, to one caller, when
+  // there are twice as many negative entries as the last sweep has left, so that sweeping costs a constant an
+  // entry.
+  bool SweepIsDue();
+  // After SweepIsDue: drops those whose parent `gone` says is no more.  `gone` is called without locks.
+  void Sweep(const std::function<bool(NodeId parent)>& gone);
+
   size_t size();
   // Takes no more room than what it holds needs.
   void Shrink();
 
  private:
   static constexpr size_t kShards = 64;
+  static constexpr size_t kLeastToSweep = 1024;  // fewer are not worth it
   struct Key {
     NodeId parent;
     std::string name;
@@ -112,7 +121,7 @@ class DentryCache {
   struct Shard {
     Mutex mu{LockRank::kDentries};
     Map map ABSL_GUARDED_BY(mu);
-    size_t absent ABSL_GUARDED_BY(mu) = 0;
+    std::atomic<size_t> absent = 0;  // changes under mu
     uint32_t next_stamp ABSL_GUARDED_BY(mu) = 1;
   };
 
@@ -121,10 +130,12 @@ class DentryCache {
   void Put(Shard& shard, const KeyView& key, Entry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
   void Doubt(Shard& shard, Map::iterator it) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
   void Evict(Shard& shard) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
+  size_t Negative();
 
   const size_t per_shard_;
   EvictionSink eviction_sink_;  // constant once there are entries
   std::array<Shard, kShards> shards_;
+  std::atomic<size_t> sweep_at_{kLeastToSweep};
 };
 
 }  // namespace plyfs

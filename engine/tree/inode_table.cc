@@ -207,10 +207,21 @@ void InodeTable::RetireOne(Inode* inode) {
     slot.inode = nullptr;
     ++slot.generation;
   }
+  const bool was_dir = inode->is_dir();
   delete inode;
   live_.fetch_sub(1, std::memory_order_relaxed);
-  MutexLock lock(free_mu_);
-  free_.push_back(index);
+  {
+    MutexLock lock(free_mu_);
+    free_.push_back(index);
+  }
+  if (was_dir && dentries_.SweepIsDue()) dentries_.Sweep([this](NodeId id) { return !IsLive(id); });
+}
+
+// REQUIRES: the number was given to an inode once.
+bool InodeTable::IsLive(NodeId id) {
+  MutexLock lock(SlotMutex(SlotOf(id)));
+  const Slot& slot = SlotAt(SlotOf(id));
+  return slot.inode && slot.inode->id_ == id;
 }
 
 void InodeTable::EvictAttrs(size_t most) {

@@ -109,6 +109,7 @@ class InodeTable {
   void Retire(Inode* inode);
   void RetireOne(Inode* inode);
   void CountAttr(int change) { attrs_.fetch_add(static_cast<size_t>(change), std::memory_order_relaxed); }
+  bool IsLive(NodeId id);
 
   DentryCache& dentries_;
   uint32_t first_watch_word_ = 0;  // constant once there is an inode

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
 #include <thread>
 
 namespace plyfs {
@@ -45,6 +46,21 @@ TEST(InodeTable, AnInodeLivesWhileTheClientHoldsIt) {
   w.table.Forget(id, 1);
   EXPECT_FALSE(w.table.Find(id));
   EXPECT_EQ(w.table.size(), 0u);
+}
+
+TEST(InodeTable, WhatIsNotInADirectoryIsForgottenWithIt) {
+  World w;
+  InodeRef stays = w.table.Insert(Dir());
+  w.dentries.SetAbsent(stays->id(), Name::Trusted("absent"));
+  constexpr int kDirs = 10000, kNamesEach = 10;
+  for (int i = 0; i < kDirs; ++i) {
+    InodeRef dir = w.table.Insert(Dir());
+    for (int j = 0; j < kNamesEach; ++j) {
+      w.dentries.SetAbsent(dir->id(), Name::Trusted("n" + std::to_string(j)));
+    }
+  }
+  EXPECT_LT(w.dentries.size(), 3000u);
+  EXPECT_EQ(w.dentries.Find(stays->id(), Name::Trusted("absent")).state, DentryCache::State::kAbsent);
 }
 
 TEST(InodeTable, ASlotIsReusedUnderAnotherGenerationOnly) {
