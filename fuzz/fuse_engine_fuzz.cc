@@ -31,7 +31,7 @@ const fs::path kBase = "/mnt";  // of the private namespace
 
 // False: not allowed to.
 bool MakePrivateBase() {
-  if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+  if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0)
     return false;
   return ::mount("fuzz", kBase.c_str(), "tmpfs", MS_NODEV | MS_NOSUID | MS_NOEXEC, "size=64m") == 0;
 }

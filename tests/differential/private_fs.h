@@ -14,8 +14,9 @@ namespace plyfs::diff {
 // True when the command ended with status 0.
 bool RunCommand(const std::vector<std::string>& words);
 
-// What this program mounts from now on is nobody else's: no copy in a namespace made elsewhere meanwhile keeps a
-// daemon alive beyond its unmounting, and all of it goes with us, however we end.  False: not allowed (errno).
+// What this program mounts from now on is nobody else's: no copy in a namespace made elsewhere meanwhile
+// keeps a daemon alive beyond its unmounting, and all of it goes with us, however we end.  False: not allowed
+// (errno).
 bool HaveOwnMounts();
 
 class PrivateFs {

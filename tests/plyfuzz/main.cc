@@ -59,8 +59,7 @@ int Main(int argc, char** argv) {
   const rlimit files = {65536, 65536};  // removed objects are held by descriptors
   setrlimit(RLIMIT_NOFILE, &files);
   // Whatever becomes of us, our mounts are nobody else's.
-  if (unshare(CLONE_NEWNS) < 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0)
-    return Refuse(std::string("no mount namespace of its own: ") + strerror(errno));
+  if (!diff::HaveOwnMounts()) return Refuse(std::string("no mount namespace of its own: ") + strerror(errno));
   std::unique_ptr<diff::PrivateFs> fs;
   if (options.dir.empty()) {
     std::string error;
