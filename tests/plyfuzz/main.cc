@@ -1,8 +1,6 @@
 // plyfuzz: fuzzes a union filesystem against kernel overlayfs, or against another one.  docs/fuzzing.md.
 // Exit 0: no difference; 1: it could not be done; 2: a difference.
-#include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
