@@ -45,7 +45,7 @@ constexpr uint32_t kAllowed[] = {
     SYS_open_tree,       // what a submount covers (M10); without move_mount it leads nowhere
     SYS_chdir, SYS_umask,
 #if defined(__x86_64__)
-    SYS_open, SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_dup2, SYS_poll,
+    SYS_open, SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_chmod, SYS_chown, SYS_dup2, SYS_poll,
 #endif
     // Notices.
     SYS_ppoll, SYS_fanotify_mark, SYS_inotify_add_watch, SYS_inotify_rm_watch, SYS_inotify_init1,
