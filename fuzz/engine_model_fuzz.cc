@@ -107,7 +107,7 @@ std::string RunSteps(const std::vector<Step>& steps, Model& model, EngineClient&
 }
 
 // The sequence, and the trees then; a fresh mount ends as it began.
-std::string RunMounted(const Case& c, Model& model, EngineMount& mount) {
+std::string RunMounted(const Case& c, const ScratchStack& stack, Model& model, EngineMount& mount) {
   if (Status mounted = mount.Mount(); !mounted.ok()) return Failed("mounting", mounted.error());
   EngineClient engine(mount);
   std::string wrong = RunSteps(c.steps, model, engine);
@@ -115,6 +115,9 @@ std::string RunMounted(const Case& c, Model& model, EngineMount& mount) {
   if (!wrong.empty()) return wrong;
   wrong = Unlike("in the merged tree:", SeeTree(model, Ghosts::kHide), SeeTree(engine, Ghosts::kHide));
   if (!wrong.empty()) return wrong;
+  // Before the next mount clears it away (M14).
+  engine.Unmount();
+  if (std::string left = stack.LeftInWork(); !left.empty()) return "left in the work directory: " + left;
   if (Status again = engine.Remount(); !again.ok()) return Failed("mounting again", again.error());
   return Unlike("in the tree of a fresh mount:", SeeTree(model, Ghosts::kShow),
                 SeeTree(engine, Ghosts::kShow));
@@ -127,7 +130,7 @@ std::string Run(std::string_view bytes) {
   if (Status written = stack.Write(c); !written.ok()) return Failed("writing the layers", written.error());
   Model model(c.options, c.lowers, CopyOfLayer(c.upper));
   EngineMount mount(stack.ConfigOf(c, bytes.size() > 5 ? static_cast<uint8_t>(bytes[5]) : 0));
-  std::string wrong = RunMounted(c, model, mount);
+  std::string wrong = RunMounted(c, stack, model, mount);
   mount.Unmount();
   if (!wrong.empty()) return wrong;
   if (!stack.CheckLowers(c).ok()) return "a lower layer was changed";
@@ -135,10 +138,7 @@ std::string Run(std::string_view bytes) {
   Result<Ref> upper = ReadLayer(stack.upper());
   if (!upper.ok()) return Failed("reading upper", upper.error());
   DropOpenOrigins(model.upper(), *upper);
-  wrong = Unlike("in upper:", LayerText(model.upper()), LayerText(*upper));
-  if (!wrong.empty()) return wrong;
-  const std::string left = stack.LeftInWork();
-  return left.empty() ? "" : "left in the work directory: " + left;
+  return Unlike("in upper:", LayerText(model.upper()), LayerText(*upper));
 }
 
 }  // namespace

@@ -379,12 +379,16 @@ Status EngineClient::DropCaches() {
   return OkStatus();
 }
 
-Status EngineClient::Remount() {
+void EngineClient::Unmount() {
   for (int slot = 0; slot < kSlots; ++slot) (void)Close(slot);
   LeaveDirectory();
   cookies_.clear();
   kept_.clear();
   mount_.Unmount();
+}
+
+Status EngineClient::Remount() {
+  Unmount();
   return mount_.Mount();
 }
 

@@ -83,6 +83,8 @@ class EngineClient : public Overlay {
 
   Status DropCaches() override;
   Status Remount() override;
+  // Closes everything and unmounts; only Remount may follow.
+  void Unmount();
 
   // When the object's contents last changed.
   Result<TimeSpec> ModifiedAt(const Path& path);
