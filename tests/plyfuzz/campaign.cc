@@ -5,9 +5,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <vector>
 
+#include "tests/differential/hands.h"
 #include "tests/differential/shrink.h"
 #include "tests/mount/files.h"
 #include "tests/plyfuzz/script.h"
@@ -188,7 +190,7 @@ bool Campaign::One(uint64_t seed) {
       static_cast<double>(end.tv_sec - begin.tv_sec) + static_cast<double>(end.tv_nsec - begin.tv_nsec) / 1e9;
   fprintf(stderr, "seed %llu%s: %zu steps, %.1f s: %s\n", number, WayOf(plan).c_str(), result.steps.size(),
           took, result.difference ? FirstLine(result.difference->text).c_str() : "no difference");
-  if (!result.difference) return options_.threads == 0 || Threads(plan);
+  if (!result.difference) return Threads(plan) && Hands(plan);
   const std::string& kind = result.difference->kind;
   impossible_ = kind == "harness" || (kind == "mount" && result.steps.empty());
   if (impossible_) return false;
@@ -199,18 +201,38 @@ bool Campaign::One(uint64_t seed) {
   return false;
 }
 
-bool Campaign::Threads(const RunPlan& plan) {
-  const auto found = PerformThreads(plan, options_.threads, &masks_);
+bool Campaign::Tell(const RunPlan& plan, const std::string& what,
+                    const std::optional<diff::Difference>& found) {
   const unsigned long long seed = plan.world.seed;
-  fprintf(stderr, "seed %llu%s: %d threads: %s\n", seed, WayOf(plan).c_str(), options_.threads,
+  fprintf(stderr, "seed %llu%s: %s: %s\n", seed, WayOf(plan).c_str(), what.c_str(),
           found ? FirstLine(found->text).c_str() : "no difference");
   if (!found) return true;
   ++kinds_[found->kind];
   if (options_.survey) return true;
-  fprintf(stderr,
-          "kind: %s\nwhat threads did has no order, so there is no script; again: --seed %llu --seeds 1\n",
+  fprintf(stderr, "kind: %s\nno script: what was done at once has no order; again: --seed %llu --seeds 1\n",
           found->kind.c_str(), seed);
   return false;
+}
+
+bool Campaign::Threads(const RunPlan& plan) {
+  if (options_.threads == 0 && !options_.changed_lowers) return true;
+  const ThreadsPlan threads{plan, std::max(options_.threads, 1), options_.changed_lowers};
+  const std::string changed = options_.changed_lowers ? ", changed lowers" : "";
+  return Tell(plan, std::to_string(threads.threads) + " threads" + changed, PerformThreads(threads, &masks_));
+}
+
+// Only plyfs promises to see what is changed beneath it (U2).
+bool Campaign::Hands(const RunPlan& plan) {
+  if (!options_.changed_lowers || plan.against.foreign || plan.against.IsKernel() || !plan.options.empty())
+    return true;
+  if (plan.world.hostile || plan.world.userxattr) return true;
+  diff::HandsPlan hands;
+  hands.run = plan;
+  hands.rounds = 3;
+  hands.patience_ms = 5000;
+  const diff::HandsResult result = PerformHands(hands, &masks_, &table_);
+  if (result.difference && !options_.survey) fputs(result.text.c_str(), stderr);
+  return Tell(plan, "layers changed beneath it", result.difference);
 }
 
 int Campaign::Survey() const {

@@ -8,6 +8,7 @@
 
 #include <ctime>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "tests/differential/run.h"
@@ -27,7 +28,10 @@ class Campaign {
   diff::RunPlan PlanOf(uint64_t seed) const;
   // False: a difference, and no more runs.
   bool One(uint64_t seed);
-  bool Threads(const diff::RunPlan& plan);  // the same of several at once
+  // The same of what several do at once, and of layers changed while they are mounted.
+  bool Threads(const diff::RunPlan& plan);
+  bool Hands(const diff::RunPlan& plan);
+  bool Tell(const diff::RunPlan& plan, const std::string& what, const std::optional<diff::Difference>& found);
   diff::RunPlan Shrunk(const diff::RunPlan& plan, const diff::RunResult& result);
   diff::RunPlan WithoutEmptyLowers(diff::RunPlan plan, const std::string& kind);
   void Report(const diff::RunPlan& plan, const diff::RunResult& result);

@@ -20,6 +20,8 @@ What is fuzzed:
                       plyfs or the kernel, each seed draws redirect_dir, userxattr, xino or hostile layers
   --threads N         after each run N clients at once on the subject, whose end must be what a fresh mount and
                       the other side show of the same layers
+  --changed-lowers    after each run the subject is mounted three times, its lowers changed by hand each time before;
+                      plyfs (lower=watch) also sees them changed while it is mounted
   --no-cross          layers that one has written are not mounted by the other, and upper directories are not
                       compared: for filesystems whose records are not overlayfs's
   --ignore KIND       a difference that is known; its kind is what stands first in its line; may be given again
@@ -56,6 +58,7 @@ enum Key {
   kTime,
   kSurvey,
   kThreads,
+  kChangedLowers,
   kFaults,
   kNoShrink,
   kDir,
@@ -76,6 +79,7 @@ constexpr option kOptions[] = {{"subject", 1, nullptr, kSubject},
                                {"dir", 1, nullptr, kDir},
                                {"fs", 1, nullptr, kFs},
                                {"threads", 1, nullptr, kThreads},
+                               {"changed-lowers", 0, nullptr, kChangedLowers},
                                {"faults", 0, nullptr, kFaults},
                                {"help", 0, nullptr, 'h'},
                                {nullptr, 0, nullptr, 0}};
@@ -133,6 +137,9 @@ std::string Take(int key, const std::string& value, Options* o) {
       wrong = ParseNumber("threads", value, 2, 64, &number);
       o->threads = static_cast<int>(number);
       return wrong;
+    case kChangedLowers:
+      o->changed_lowers = true;
+      return "";
     case kFaults:
       return "--faults: not yet; tools/dev crash does it for plyfs";
     case kTime:

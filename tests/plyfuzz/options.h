@@ -19,7 +19,7 @@ struct Options {
   uint64_t steps = 200, seconds = 0;
   std::string mount_options;  // for both sides, comma-separated
   std::set<std::string> ignored;
-  bool cross = true, shrink = true, survey = false, help = false;
+  bool cross = true, shrink = true, survey = false, changed_lowers = false, help = false;
   std::string dir, fs = "ext4";
 };
 

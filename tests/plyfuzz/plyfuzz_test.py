@@ -91,6 +91,13 @@ class PlyfuzzTest(unittest.TestCase):
             for way in ("redirect_dir=on", "userxattr", "xino=on"):
                 self.assertIn(way, done.stderr)
 
+    def test_equal_with_changed_lowers(self):
+        for subject in ("kernel", os.path.join(os.path.dirname(PLYFUZZ), "plyfs")):
+            done = self.fuzz("--subject", subject, "--seed", "6", "--seeds", "2", "--steps", "40", "--changed-lowers",
+                             status=NONE)
+            self.assertEqual(done.stderr.count("1 threads, changed lowers: no difference"), 2)
+        self.assertEqual(done.stderr.count("layers changed beneath it: no difference"), 2)
+
     def test_finds_what_only_a_fresh_mount_shows(self):
         # What is written is gone at the next mount.
         faulty = self.program(f"""upper=$(echo "$2" | sed 's/.*upperdir=\\([^,]*\\).*/\\1/')

@@ -37,7 +37,7 @@ finish() {
   rm -rf "$T"
 }
 trap finish EXIT
-trap 'exit 1' INT TERM HUP
+trap 'exit 1' INT TERM HUP PIPE
 
 # Mounts by $NOW: "kernel", or what is called as PROGRAM -o OPTIONS MOUNTPOINT.
 begin() {

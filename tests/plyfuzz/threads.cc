@@ -10,6 +10,7 @@
 
 #include "tests/differential/executor.h"
 #include "tests/differential/generator.h"
+#include "tests/differential/hand_act.h"
 #include "tests/differential/tree_lines.h"
 #include "tests/mount/files.h"
 
@@ -40,30 +41,56 @@ void Client(const std::string& mount, const Snapshot& tree, uint64_t seed, size_
   }
 }
 
+// Of who need not list the numbers that stat tells (D10).
+void ForgetListedNumbers(Snapshot* tree) {
+  for (auto& [path, node] : *tree) node.d_ino = 0;
+}
+
 class ThreadsRun {
  public:
   ThreadsRun(const diff::RunPlan& plan, diff::Dirs dirs, diff::Masks* masks)
       : plan_(plan), dirs_(std::move(dirs)), masks_(masks) {}
 
-  Maybe Go(int threads) {
+  Maybe Go(int threads, bool changed_lowers) {
+    constexpr uint64_t kRounds = 3;
+    diff::Dice dice(plan_.world.seed * 3 + 1);
+    for (uint64_t round = 0; round < (changed_lowers ? kRounds : 1); ++round) {
+      if (changed_lowers) ChangeLowers(&dice);
+      if (auto d = Round(threads, plan_.world.seed * 1000 + round * 100)) return d;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  static bool IsPlyfs(const Against& side) { return !side.foreign && !side.IsKernel(); }
+
+  // Nobody has them mounted.
+  void ChangeLowers(diff::Dice* dice) const {
+    for (const diff::HandAct& act : DrawRound(dice, MakeWorld(plan_.world))) {
+      const bool by_client = act.kind == diff::HandKind::kLook || act.kind == diff::HandKind::kStep;
+      if (!by_client && act.layer != diff::kUpperLayer) PerformAct(act, dirs_);
+    }
+  }
+
+  Maybe Round(int threads, uint64_t seed) const {
     std::string error;
     auto live = Mount(plan_.against, true, &error);
     if (live == nullptr) return diff::Difference{"mount", "mount: " + error};
     const Snapshot before = diff::TakeSnapshot(dirs_.mount);
     std::vector<std::thread> clients;
     for (int i = 0; i < threads; ++i) {
-      const uint64_t seed = plan_.world.seed * 1000 + static_cast<uint64_t>(i);
-      clients.emplace_back(Client, dirs_.mount, before, seed, plan_.steps, plan_.world.userxattr);
+      clients.emplace_back(Client, dirs_.mount, before, seed + static_cast<uint64_t>(i), plan_.steps,
+                           plan_.world.userxattr);
     }
     for (std::thread& client : clients) client.join();
     // Looking may write records (L24), which fresh mounts then find.
     diff::TakeSnapshot(dirs_.mount);
-    const Snapshot after = diff::TakeSnapshot(dirs_.mount);
+    Snapshot after = diff::TakeSnapshot(dirs_.mount);
+    if (!IsPlyfs(plan_.against)) ForgetListedNumbers(&after);
     if (!live->Unmount(&error)) return diff::Difference{"unmount", "unmount: " + error};
     return CompareWithFresh(after);
   }
 
- private:
   std::unique_ptr<test::LiveMount> Mount(const Against& side, bool writable, std::string* error) const {
     test::MountPlan mount{dirs_.lowers, dirs_.upper, dirs_.work, "", dirs_.mount, "", side.foreign};
     if (!writable) {
@@ -84,6 +111,7 @@ class ThreadsRun {
     auto mount = Mount(side, writable, &error);
     if (mount == nullptr) return diff::Difference{"mount", "fresh mount: " + error};
     *tree = diff::TakeSnapshot(dirs_.mount);
+    if (!IsPlyfs(side)) ForgetListedNumbers(tree);
     if (!mount->Unmount(&error)) return diff::Difference{"unmount", "unmount: " + error};
     return std::nullopt;
   }
@@ -109,7 +137,8 @@ class ThreadsRun {
 
 }  // namespace
 
-Maybe PerformThreads(const diff::RunPlan& plan, int threads, diff::Masks* masks) {
+Maybe PerformThreads(const ThreadsPlan& asked, diff::Masks* masks) {
+  const diff::RunPlan& plan = asked.run;
   const std::string base = plan.dir + "/threads";
   diff::Dirs dirs;
   test::RemoveTree(base);
@@ -117,7 +146,7 @@ Maybe PerformThreads(const diff::RunPlan& plan, int threads, diff::Masks* masks)
     return diff::Difference{"harness", base + ": " + strerror(errno)};
   const std::string error = WriteWorld(MakeWorld(plan.world), plan.dropped, dirs);
   if (!error.empty()) return diff::Difference{"harness", error};
-  Maybe found = ThreadsRun(plan, dirs, masks).Go(threads);
+  Maybe found = ThreadsRun(plan, dirs, masks).Go(asked.threads, asked.changed_lowers);
   test::RemoveTree(base);
   if (found && plan.ignored.contains(found->kind)) return std::nullopt;
   return found;
