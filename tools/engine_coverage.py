@@ -111,7 +111,7 @@ def read_files():
     sources = [os.path.abspath(path) for path in subprocess.run(
         ["git", "ls-files", "engine/*.h", "engine/*.cc"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
         if not NOT_THE_ENGINE.search(path)]
-    files = {os.path.relpath(path): File(path) for path in sources}
+    files = {os.path.relpath(path): File(os.path.relpath(path)) for path in sources}
     read_lines(files, llvm_cov("-format=lcov", *sources))
     read_branches(files, json.loads(llvm_cov(*sources)))
     return [file for file in files.values() if file.lines]
