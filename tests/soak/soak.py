@@ -300,8 +300,9 @@ def main():
     args = options()
     if os.geteuid() != 0 or not os.path.exists("/dev/fuse"):
         refuse("it mounts; run it as root where /dev/fuse is")
-    if not os.access(args.plyfs, os.X_OK):
-        refuse(f"no program {args.plyfs}; build it with tools/dev build")
+    for program in (args.plyfs, os.path.join(os.path.dirname(args.plyfs), "plyctl")):
+        if not os.access(program, os.X_OK):
+            refuse(f"no program {program}; build it with tools/dev build")
     with open("/proc/filesystems", encoding="ascii") as file:
         if not re.search(r"\boverlay$", file.read(), re.M):
             refuse("no kernel overlayfs; load the module: modprobe overlay")
