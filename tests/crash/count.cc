@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <string_view>
 
 #include "tests/crash/disk.h"
 #include "tests/crash/mounted_case.h"
@@ -91,7 +92,7 @@ bool Creates(const std::string& line) {
          line.find("O_TRUNC") != line.npos;
 }
 
-// What is written to pipes, to the connection or to the log is no change of a layer.  The layers' own paths
+// What is written to pipes, to the connection, by the keeper to end it, or to the log is no change of a layer.  The layers' own paths
 // do not start at the root: they are opened beneath clones of mounts.
 bool IsElsewhere(const std::string& line, size_t paren, const std::string& root) {
   const size_t less = line.find('<', paren);
@@ -100,7 +101,9 @@ bool IsElsewhere(const std::string& line, size_t paren, const std::string& root)
   for (const char* start : {"pipe:", "socket:", "anon_inode:", "/dev/fuse", "/dev/null", log.c_str()}) {
     if (line.compare(less + 1, strlen(start), start) == 0) return true;
   }
-  return false;
+  constexpr std::string_view kAbort = "/abort>";
+  const size_t greater = line.find('>', less);
+  return greater != line.npos && std::string_view(line).substr(0, greater + 1).ends_with(kAbort);
 }
 
 Counts CountLog(const std::string& log) {

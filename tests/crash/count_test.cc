@@ -29,6 +29,7 @@ TEST(CountTest, WhatIsWrittenElsewhereIsNone) {
   EXPECT_EQ(Kind(R"(writev(5</dev/fuse>, [{iov_base="", iov_len=16}], 1) = 16)"), "");
   EXPECT_EQ(Kind(R"(write(2</r/log>, "plyfs: c", 24) = 24)"), "");
   EXPECT_EQ(Kind(R"(write(6<anon_inode:[eventfd]>, "\1\0\0\0", 8) = 8)"), "");
+  EXPECT_EQ(Kind(R"(write(5</43/abort>, "1", 1) = 1)"), "");
 }
 
 }  // namespace
