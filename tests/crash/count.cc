@@ -92,8 +92,8 @@ bool Creates(const std::string& line) {
          line.find("O_TRUNC") != line.npos;
 }
 
-// What is written to pipes, to the connection, by the keeper to end it, or to the log is no change of a layer.  The layers' own paths
-// do not start at the root: they are opened beneath clones of mounts.
+// What is written to pipes, to the connection, by the keeper to end it, or to the log is no change of a
+// layer.  The layers' own paths do not start at the root: they are opened beneath clones of mounts.
 bool IsElsewhere(const std::string& line, size_t paren, const std::string& root) {
   const size_t less = line.find('<', paren);
   if (less == line.npos) return true;
