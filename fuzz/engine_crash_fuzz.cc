@@ -20,7 +20,6 @@
 #include "engine/testing/layer_on_disk.h"
 #include "engine/testing/overlay_case.h"
 #include "engine/testing/scratch_stack.h"
-#include "fuzz/record_mutator.h"
 
 namespace plyfs::model {
 namespace {
@@ -150,13 +149,4 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (wrong.empty()) return 0;
   std::fprintf(stderr, "%s\nDIFFERENCE %s\n", ToText(plyfs::model::DecodeCase(bytes)).c_str(), wrong.c_str());
   std::abort();
-}
-
-extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size, unsigned seed) {
-  return plyfs::fuzz::MutateRecords(data, size, max_size, seed);
-}
-
-extern "C" size_t LLVMFuzzerCustomCrossOver(const uint8_t* one, size_t one_size, const uint8_t* two,
-                                            size_t two_size, uint8_t* out, size_t max_size, unsigned seed) {
-  return plyfs::fuzz::SpliceRecords({one, one_size}, {two, two_size}, {out, max_size}, seed);
 }

@@ -450,12 +450,3 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   world.End();
   return 0;
 }
-
-extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size, unsigned seed) {
-  return plyfs::fuzz::MutateRecords(data, size, max_size, seed);
-}
-
-extern "C" size_t LLVMFuzzerCustomCrossOver(const uint8_t* one, size_t one_size, const uint8_t* two,
-                                            size_t two_size, uint8_t* out, size_t max_size, unsigned seed) {
-  return plyfs::fuzz::SpliceRecords({one, one_size}, {two, two_size}, {out, max_size}, seed);
-}

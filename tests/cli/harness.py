@@ -136,6 +136,14 @@ class CliTest(unittest.TestCase):
         self.fail("no daemon")
         return -1
 
+    def traced(self, pid):
+        """Whether every thread has its tracer."""
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/status", encoding="utf-8") as file:
+                if "TracerPid:\t0\n" in file.read():
+                    return False
+        return True
+
     def await_end(self, pid, seconds=10):
         end = time.monotonic() + seconds
         while not gone(pid):

@@ -34,14 +34,6 @@ class KeeperTest(CliTest):
         script = "import os, sys\ntry:\n os.open(sys.argv[1], 0)\nexcept OSError as e:\n sys.exit(e.errno)"
         return subprocess.run([sys.executable, "-c", script, self.path(path)], check=False, timeout=20).returncode
 
-    def traced(self, pid):
-        """Whether every thread has its tracer."""
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/status", encoding="utf-8") as file:
-                if "TracerPid:\t0\n" in file.read():
-                    return False
-        return True
-
 
 class Keeper(KeeperTest):
     def test_holds_nothing_of_the_daemon_or_the_caller(self):

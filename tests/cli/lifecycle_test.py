@@ -82,14 +82,6 @@ class Daemon(CliTest):
         self.await_end(pid)
         self.write("m/x", "x")
 
-    def traced(self, pid):
-        """Whether every thread has its tracer."""
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/status", encoding="utf-8") as file:
-                if "TracerPid:\t0\n" in file.read():
-                    return False
-        return True
-
     def test_gone_within_100_ms_at_500_layers(self):
         """The shortest of several: a busy machine may hold up any one of them."""
         for i in range(500):
