@@ -3,8 +3,8 @@
 // layers shows, no lower was changed and nothing is left in the work directory.  What else, byte 5 of the
 // header says by its two highest bits:
 //   11  all steps but the last two come before, on one thread; of these two the answers and the tree are
-//   those
-//       of one order or the other, by the model (of two steps only always)
+//   those of
+//       one order or the other, by the model (of two steps only always)
 //   10  each thread does all steps but those that take names away; so nobody may be told that what he knows
 //   is
 //       stale (C12)
@@ -76,15 +76,32 @@ struct Outcome {
   Tree tree;
 };
 
-Outcome InOrder(const Case& c, size_t first, size_t second) {
+Model BeforeTheLastTwo(const Case& c) {
   Model model(c.options, c.lowers, CopyOfLayer(c.upper));
   for (size_t i = 0; i + 2 < c.steps.size(); ++i) {
     if (!IsForOne(c.steps[i])) (void)RunStep(model, c.steps[i]);
   }
+  return model;
+}
+
+Outcome InOrder(const Case& c, size_t first, size_t second) {
+  Model model = BeforeTheLastTwo(c);
   Outcome outcome;
   const std::string one = RunStep(model, c.steps[first]), other = RunStep(model, c.steps[second]);
   outcome.first = first < second ? one : other;
   outcome.second = first < second ? other : one;
+  outcome.tree = SeeTree(model, Ghosts::kHide);
+  return outcome;
+}
+
+// The other of the last two steps has walked to a directory that this one has taken away since: it is dead,
+// as in the kernel (fs/namei.c: IS_DEADDIR), and nothing is done.
+Outcome InADeadDirectory(const Case& c, size_t done) {
+  Model model = BeforeTheLastTwo(c);
+  Outcome outcome;
+  const bool is_last = done + 1 == c.steps.size();
+  (is_last ? outcome.second : outcome.first) = RunStep(model, c.steps[done]);
+  (is_last ? outcome.first : outcome.second) = "ENOENT";
   outcome.tree = SeeTree(model, Ghosts::kHide);
   return outcome;
 }
@@ -103,6 +120,9 @@ std::string CompareWithOrders(const Case& c, const Outcome& seen) {
   const std::string first = DifferenceOf(InOrder(c, last - 1, last), seen);
   const std::string second = DifferenceOf(InOrder(c, last, last - 1), seen);
   if (first.empty() || second.empty()) return "";
+  for (size_t done : {last - 1, last}) {
+    if (TakesNamesAway(c.steps[done]) && DifferenceOf(InADeadDirectory(c, done), seen).empty()) return "";
+  }
   return "from both orders: " + first + "\nand " + second;
 }
 
@@ -112,9 +132,15 @@ Way WayOf(const Case& c, uint8_t settings) {
   const size_t steps = c.steps.size();
   if (settings >> 6 == 2) return Way::kAllAtOnce;
   if ((settings >> 6 != 3 && steps != 2) || steps < 2) return Way::kDealtOut;
+  const Step &one = c.steps[steps - 2], &other = c.steps[steps - 1];
   // Files that the threads' clients have open are their own.
   const auto fits = [](const Step& s) { return !IsForOne(s) && s.kind < StepKind::kOpen; };
-  return fits(c.steps[steps - 1]) && fits(c.steps[steps - 2]) ? Way::kLastTwo : Way::kDealtOut;
+  // The client's kernel reads no directory while it is being replaced (fs/namei.c: vfs_rename locks it).
+  const auto excluded = [](const Step& a, const Step& b) {
+    return a.kind == StepKind::kList && TakesNamesAway(b);
+  };
+  if (excluded(one, other) || excluded(other, one)) return Way::kDealtOut;
+  return fits(one) && fits(other) ? Way::kLastTwo : Way::kDealtOut;
 }
 
 Parts PartsOf(const Case& c, Way way, uint8_t settings) {

@@ -96,6 +96,7 @@ Result<NodeId> EngineClient::DirForNew(const Path& path) {
 Result<Sight> EngineClient::Stat(const Path& path) {
   PLY_TRY(Found found, Walk(path));
   PLY_TRY(AttrReply reply, AskAttr(found.node, 0));
+  if (!alone()) return SightOf(reply.attr);
   if (!(SightOf(reply.attr).links == SightOf(found.attr).links) || reply.attr.ino != found.attr.ino ||
       reply.attr.mode != found.attr.mode) {
     return Errno(EUCLEAN);
@@ -195,7 +196,7 @@ Status EngineClient::Unlink(const Path& path) {
   if (there.ok() && there->attr.is_dir()) {
     // Refused by the engine as well, but the other way round where the mount is read-only.
     Status refused = fs().Unlink(me_, dir.node, Name::Trusted(name));
-    return refused.ok() ? Status(Errno(EUCLEAN)) : refused;
+    return refused.ok() && alone() ? Status(Errno(EUCLEAN)) : refused;
   }
   return fs().Unlink(me_, dir.node, Name::Trusted(name));
 }
@@ -222,7 +223,7 @@ Status EngineClient::Rename(const Path& from, const Path& to, uint32_t flags) {
   if (target.ok() && target->node == source->node) return OkStatus();
   if (target.ok() && !exchange && target->attr.is_dir() != source->attr.is_dir()) {
     // With another errno than the client's, where it refuses for two reasons.
-    if (ask().ok()) return Errno(EUCLEAN);
+    if (ask().ok()) return alone() ? Status(Errno(EUCLEAN)) : OkStatus();
     return Errno(source->attr.is_dir() ? ENOTDIR : EISDIR);
   }
   return ask();

@@ -3,9 +3,10 @@
 //
 // Owned by a test; one thread at a time uses one.  Clients of one mount may be used by as many threads. Nodes
 // that were looked up are kept until DropCaches(), as a client with memory does, and the directory that was
-// listed last stays open.  EUCLEAN where answers contradict each other: a listing read whole, in pieces, once
-// more and through the directory that is open (D2, D5-D8), a cookie given to two names, READDIR, READDIRPLUS
-// and LOOKUP (D10, D13), and, of a mount's only client, attributes that it may still believe (believer.h).
+// listed last stays open.  EUCLEAN where a cookie is given to two names, and where answers to a mount's only
+// client contradict each other: a listing read whole, in pieces, once more and through the directory that is
+// open (D2, D5-D8), READDIR, READDIRPLUS and LOOKUP (D10, D13), and attributes that it may still believe
+// (believer.h).
 #ifndef PLYFS_ENGINE_TESTING_ENGINE_CLIENT_H_
 #define PLYFS_ENGINE_TESTING_ENGINE_CLIENT_H_
 
@@ -112,6 +113,8 @@ class EngineClient : public Overlay {
   };
 
   UnionFs& fs() { return mount_.fs(); }
+  // Nobody else can have changed anything between two questions.
+  bool alone() const { return mount_.believer() != nullptr; }
   void Keep(const Entry& entry) { ++kept_[entry.node]; }
   // What it changes itself it knows to be no longer true.
   void DropBeliefs() {

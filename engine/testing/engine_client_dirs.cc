@@ -77,8 +77,9 @@ Result<Listing> EngineClient::List(const Path& path) {
   PLY_TRY(Opened opened, fs().OpenDir(me_, found.node, 0));
   const OpenDirectory dir{found.node, opened.handle};
   Result<std::vector<Row>> rows = ReadRows(dir, 100);
-  Status read = rows.ok() ? CheckRows(dir, *rows) : Status(rows.status());
-  if (read.ok()) read = CheckPlus(dir, *rows);
+  Status read = rows.ok() ? OkStatus() : Status(rows.status());
+  if (read.ok() && alone()) read = CheckRows(dir, *rows);
+  if (read.ok() && alone()) read = CheckPlus(dir, *rows);
   LeaveDirectory();
   last_listed_ = dir;
   PLY_CHECK(read);
