@@ -13,8 +13,10 @@ Result<std::string> GetXattr(Parts& parts, NodeId node, std::string_view name) {
   PLY_TRY(std::string stored, parts.records.names().Escape(name));
   if (auto known = warm::GetXattr(parts.tree, node, stored)) return *std::move(known);
   PLY_TRY(InodeRef inode, FindNode(parts, node));
-  if (auto indexed = FindIndexed(parts, *inode); indexed && HasNoXattrs(indexed->entry)) {
-    const Layer& layer = parts.stack->lower(VisibleLower(*inode).layer);
+  // Asked once: copied up meanwhile it may have no lower object any more.
+  const LowerAnchor lower = VisibleLower(*inode);
+  if (auto indexed = FindIndexed(*parts.stack, lower); indexed && HasNoXattrs(indexed->entry)) {
+    const Layer& layer = parts.stack->lower(lower.layer);
     if (IsPlainlyMissing(stored, inode->type(), layer.index()->has_acls())) return Errno(ENODATA);
   }
   CacheableRead reading(parts, inode);
