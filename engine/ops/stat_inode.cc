@@ -35,9 +35,9 @@ Result<struct statx> StatUpper(Parts& parts, const InodeRef& inode) {
 Result<struct statx> StatVisible(Parts& parts, const InodeRef& inode) {
   if (inode->is_upper()) return StatUpper(parts, inode);
   // Asked once: copied up meanwhile it may have no lower object any more.
-  if (const LowerAnchor lower = VisibleLower(*inode); lower.layer != kUpper) {
-    auto indexed = FindIndexed(*parts.stack, lower);
-    if (indexed) return StatOf(indexed->entry, parts.stack->lower(lower.layer).device());
+  const LowerAnchor lower = VisibleLower(*inode);
+  if (auto indexed = FindIndexed(*parts.stack, lower)) {
+    return StatOf(indexed->entry, parts.stack->lower(lower.layer).device());
   }
   PLY_TRY(UniqueFd fd, OpenObject(parts, inode, O_PATH));
   return sys::StatxFd(fd.get());
