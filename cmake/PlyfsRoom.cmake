@@ -43,6 +43,9 @@ function(plyfs_gtest name)
   add_executable(${name} ${T_SOURCES})
   target_link_libraries(${name} PRIVATE ${T_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  if(PLYFS_PCH)
+    plyfs_precompile_test(${name})
+  endif()
   add_test(NAME ${name} COMMAND ${name})
   if(T_MOUNTS)
     set_tests_properties(${name} PROPERTIES LABELS mount RUN_SERIAL ON)
@@ -52,16 +55,36 @@ function(plyfs_gtest name)
 endfunction()
 
 # The heaviest headers of the standard library and abseil, compiled once: halves the time of most files.
+set(PLYFS_PRECOMPILED
+  <array> <atomic> <functional> <memory> <optional> <string> <string_view> <variant> <vector>
+  <condition_variable> <mutex> <shared_mutex> <absl/container/flat_hash_map.h> <absl/container/flat_hash_set.h>)
+
 function(plyfs_precompile target)
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-    # Without a time in it, the precompiled header is the same in every build, and ccache can use it.
-    target_compile_options(${target} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
-  endif()
+  plyfs_pch_without_time(${target})
   if(target STREQUAL "plyfs_base")
-    target_precompile_headers(plyfs_base PRIVATE
-      <array> <atomic> <functional> <memory> <optional> <string> <string_view> <variant> <vector>
-      <condition_variable> <mutex> <shared_mutex> <absl/container/flat_hash_map.h> <absl/container/flat_hash_set.h>)
+    target_precompile_headers(plyfs_base PRIVATE ${PLYFS_PRECOMPILED})
   else()
     target_precompile_headers(${target} REUSE_FROM plyfs_base)
+  endif()
+endfunction()
+
+# The same for test programs, GoogleTest with it.
+function(plyfs_precompile_test target)
+  if(NOT TARGET plyfs_test_headers)
+    file(WRITE ${CMAKE_BINARY_DIR}/test_headers.cc "")
+    add_library(plyfs_test_headers OBJECT ${CMAKE_BINARY_DIR}/test_headers.cc)
+    target_link_libraries(plyfs_test_headers PRIVATE GTest::gtest GTest::gmock Threads::Threads)
+    plyfs_pch_without_time(plyfs_test_headers)
+    target_precompile_headers(plyfs_test_headers PRIVATE ${PLYFS_PRECOMPILED}
+      <filesystem> <fstream> <map> <set> <sstream> <thread> <gmock/gmock.h> <gtest/gtest.h>)
+  endif()
+  plyfs_pch_without_time(${target})
+  target_precompile_headers(${target} REUSE_FROM plyfs_test_headers)
+endfunction()
+
+# Without a time in it, the precompiled header is the same in every build, and ccache can use it.
+function(plyfs_pch_without_time target)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    target_compile_options(${target} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
   endif()
 endfunction()
