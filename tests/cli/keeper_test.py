@@ -12,7 +12,7 @@ import sys
 import time
 import unittest
 
-from harness import BIN, MORE_OPTIONS, CliTest, gone, keeper_of
+from harness import BIN, MORE_OPTIONS, CliTest, comm, gone, keeper_of
 
 
 def await_true(what, seconds=20):
@@ -90,6 +90,32 @@ class Keeper(KeeperTest):
         self.await_end(daemon)
         # A confined one cannot, and leaves a dead mount.
         self.assertEqual(self.mounted(), "sandbox=on" in MORE_OPTIONS)
+
+    def test_started_by_somebody_who_is_gone_and_without_it(self):
+        """Nobody is left who wanted the mount: the daemon takes it away itself, or else ends."""
+        with subprocess.Popen(["strace", "-f", "-qq", "-e", "trace=mount", "-e", "inject=mount:delay_exit=60s", "-o",
+                               "/dev/null", BIN, "-o", self.stack() + MORE_OPTIONS, "m"], cwd=self.dir,
+                              stderr=subprocess.DEVNULL) as tracer:
+            # Here also where the test fails, or its pipes would be waited for.
+            self.addCleanup(tracer.kill)
+            await_true(self.mounted)
+            with open(f"/proc/{tracer.pid}/task/{tracer.pid}/children", encoding="utf-8") as file:
+                starter = int(file.read())
+            with open(f"/proc/{starter}/task/{starter}/children", encoding="utf-8") as file:
+                daemon, = (int(pid) for pid in file.read().split() if comm(pid) != "plyfs-keeper")
+            for process in (keeper_of(daemon), starter):
+                os.kill(process, signal.SIGKILL)
+                self.await_end(process)
+            tracer.kill()
+        self.addCleanup(self.kill_if_there, daemon)
+        self.await_end(daemon)
+        self.assertEqual(self.mounted(), "sandbox=on" in MORE_OPTIONS)
+        if self.mounted():
+            self.assertEqual(self.open_error("m"), errno.ENOTCONN)
+
+    def kill_if_there(self, pid):
+        if not gone(pid):
+            os.kill(pid, signal.SIGKILL)
 
     def test_unmounts_nothing_but_its_mount(self):
         daemon, keeper = self.start()

@@ -139,11 +139,11 @@ void Serve(const ParsedOptions& options, const fuse::MountSpec& spec,
     fs.Close();
     launch.Failed(line);
   }
+  signals.Serving(&*mount, session, owned ? &keeper : nullptr);
   if (!launch.Ready()) {
     Log("who started this mount is gone: unmounted");
-    (void)keeper.Unmount(/*lazy=*/true);
+    signals.Detach();
   }
-  signals.Serving(&*mount, session, owned ? &keeper : nullptr);
 
   session->Wait();
   fs.Close();

@@ -61,6 +61,20 @@ void SignalThread::Serving(fuse::Mount* mount, fuse::Session* session, const Kee
   if (asked) Leave(mount, session, keeper);
 }
 
+void SignalThread::Detach() {
+  fuse::Mount* mount = nullptr;
+  fuse::Session* session = nullptr;
+  const Keeper* keeper = nullptr;
+  {
+    MutexLock lock(mu_);
+    mount = mount_;
+    session = session_;
+    keeper = keeper_;
+  }
+  const Status detached = keeper != nullptr ? Unmount(*mount, *keeper, /*lazy=*/true) : Status(Errno(EPERM));
+  if (!detached.ok()) session->Stop();
+}
+
 bool SignalThread::CutShort() {
   MutexLock lock(mu_);
   return cut_short_;

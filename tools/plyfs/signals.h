@@ -29,6 +29,8 @@ class SignalThread {
   void Mounting();
   // From now on they unmount.  `keeper` null: not mounted by us but handed over as /dev/fd/N.
   void Serving(fuse::Mount* mount, fuse::Session* session, const Keeper* keeper);
+  // Once it serves: detaches the mount, for nobody is left who wanted it; ends without where that cannot be.
+  void Detach();
   // Whether the session was ended while there was still somebody using it.
   bool CutShort();
 
