@@ -20,6 +20,8 @@ namespace {
 constexpr int kAtHandleFid = 0x200;
 
 constexpr size_t kReadSize = 64 << 10;
+// As much as the kernel's queue holds (16,384 notices): what a busy host changes meanwhile waits its turn.
+constexpr int kMostReads = 24;
 
 struct HandleBuffer {
   alignas(struct file_handle) char bytes[sizeof(struct file_handle) + MAX_HANDLE_SZ];
@@ -47,21 +49,21 @@ class FanotifyGroup final : public NotifyGroup {
  public:
   explicit FanotifyGroup(UniqueFd fd) : NotifyGroup(std::move(fd)) {}
 
-  Result<uint64_t> Add(int dir) override {
-    HandleBuffer handle;
-    PLY_CHECK(HandleOf(dir, &handle));
-    if (!Mark(dir)) return LastErrno();
-    return KeyOf(
-        handle.get()->handle_type,
-        std::string_view(handle.bytes + offsetof(struct file_handle, f_handle), handle.get()->handle_bytes));
+  Result<uint64_t> Add(int dir) override { return AddMark(dir, 0, kNames | FAN_MODIFY); }
+
+  // FAN_MODIFY would double the cost of each small write on the whole host.
+  Result<uint64_t> AddFilesystem(int dir) override {
+    return AddMark(dir, FAN_MARK_FILESYSTEM, kNames | FAN_CLOSE_WRITE);
   }
 
   void Flush(const std::vector<uint64_t>&) override {
-    (void)::fanotify_mark(fd(), FAN_MARK_FLUSH, 0, AT_FDCWD, nullptr);
+    for (unsigned kind : {0u, static_cast<unsigned>(FAN_MARK_FILESYSTEM)}) {
+      (void)::fanotify_mark(fd(), FAN_MARK_FLUSH | kind, 0, AT_FDCWD, nullptr);
+    }
   }
 
  protected:
-  bool Parse(std::string_view buffer, std::vector<Notice>* out) override {
+  bool Parse(std::string_view buffer, Known known, std::vector<Notice>* out) override {
     bool whole = true;
     const pid_t self = ::getpid();
     struct fanotify_event_metadata event;
@@ -74,21 +76,28 @@ class FanotifyGroup final : public NotifyGroup {
       if (notice.what == 0 && !notice.gone) continue;
       std::string_view infos = buffer.substr(at, event.event_len);
       infos.remove_prefix(std::min<size_t>(event.metadata_len, infos.size()));
-      if (ReadDirectory(infos, &notice)) out->push_back(std::move(notice));
+      if (ReadDirectory(infos, known, &notice)) out->push_back(std::move(notice));
     }
     return whole;
   }
 
  private:
-  static constexpr uint64_t kMask = FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO | FAN_MODIFY |
-                                    FAN_ATTRIB | FAN_DELETE_SELF | FAN_MOVE_SELF | FAN_ONDIR |
-                                    FAN_EVENT_ON_CHILD;
+  static constexpr uint64_t kNames = FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO | FAN_ATTRIB |
+                                     FAN_DELETE_SELF | FAN_MOVE_SELF | FAN_ONDIR | FAN_EVENT_ON_CHILD;
 
-  bool Mark(int dir) const {
-    constexpr unsigned kFlags = FAN_MARK_ADD | FAN_MARK_ONLYDIR;
-    if (::fanotify_mark(fd(), kFlags, kMask, dir, nullptr) == 0) return true;
+  Result<uint64_t> AddMark(int dir, unsigned kind, uint64_t mask) const {
+    HandleBuffer handle;
+    PLY_CHECK(HandleOf(dir, &handle));
+    if (!Mark(dir, FAN_MARK_ADD | FAN_MARK_ONLYDIR | kind, mask)) return LastErrno();
+    return KeyOf(
+        handle.get()->handle_type,
+        std::string_view(handle.bytes + offsetof(struct file_handle, f_handle), handle.get()->handle_bytes));
+  }
+
+  bool Mark(int dir, unsigned flags, uint64_t mask) const {
+    if (::fanotify_mark(fd(), flags, mask, dir, nullptr) == 0) return true;
     // A bare O_PATH descriptor is refused; by name it costs twice as much.
-    return errno == EBADF && ::fanotify_mark(fd(), kFlags, kMask, dir, ".") == 0;
+    return errno == EBADF && ::fanotify_mark(fd(), flags, mask, dir, ".") == 0;
   }
 
   static Status HandleOf(int dir, HandleBuffer* handle) {
@@ -104,14 +113,15 @@ class FanotifyGroup final : public NotifyGroup {
   static uint8_t Changes(uint64_t mask) {
     uint8_t what = 0;
     if (mask & (FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO)) what |= kChangedNames;
-    if (mask & FAN_MODIFY) what |= kChangedContent;
+    if (mask & (FAN_MODIFY | FAN_CLOSE_WRITE)) what |= kChangedContent;
     if (mask & FAN_ATTRIB) what |= kChangedAttributes;
     if (mask & (FAN_DELETE_SELF | FAN_MOVE_SELF)) what |= kDirectoryMoved;
     return what;
   }
 
   // The record that names the directory and, mostly, an entry of it ("." is the directory itself).
-  static bool ReadDirectory(std::string_view infos, Notice* notice) {
+  // False: there is none, or nobody knows the directory.
+  static bool ReadDirectory(std::string_view infos, Known known, Notice* notice) {
     struct fanotify_event_info_header header;
     for (; Take(infos, 0, &header); infos.remove_prefix(header.len)) {
       if (header.len < sizeof header || header.len > infos.size()) return false;
@@ -127,6 +137,7 @@ class FanotifyGroup final : public NotifyGroup {
       if (!Take(info, kHandleAt + offsetof(struct file_handle, handle_type), &type)) return false;
       if (info.size() < kBytesAt || size > info.size() - kBytesAt) return false;
       notice->key = KeyOf(type, info.substr(kBytesAt, size));
+      if (!known(notice->key)) return false;
       std::string_view name = CString(info.substr(kBytesAt + size));
       if (header.info_type == FAN_EVENT_INFO_TYPE_DFID_NAME && name != ".") notice->name = std::string(name);
       return true;
@@ -154,7 +165,7 @@ class InotifyGroup final : public NotifyGroup {
   }
 
  protected:
-  bool Parse(std::string_view buffer, std::vector<Notice>* out) override {
+  bool Parse(std::string_view buffer, Known known, std::vector<Notice>* out) override {
     bool whole = true;
     struct inotify_event event;
     for (size_t at = 0; Take(buffer, at, &event); at += sizeof event + event.len) {
@@ -163,6 +174,7 @@ class InotifyGroup final : public NotifyGroup {
       if (event.wd < 0) continue;
       Notice notice;
       notice.key = kInotifyBit | static_cast<uint64_t>(event.wd);
+      if (!known(notice.key)) continue;
       notice.what = Changes(event.mask);
       notice.gone = event.mask & IN_IGNORED;
       notice.name = std::string(CString(buffer.substr(at + sizeof event, event.len)));
@@ -203,11 +215,16 @@ Result<std::unique_ptr<NotifyGroup>> NotifyGroup::Inotify() {
   return std::unique_ptr<NotifyGroup>(new InotifyGroup(UniqueFd(fd)));
 }
 
-bool NotifyGroup::Read(std::vector<Notice>* out) {
+bool NotifyGroup::Read(Known known, std::vector<Notice>* out) {
   alignas(8) char buffer[kReadSize];
-  ssize_t n = ::read(fd_.get(), buffer, sizeof buffer);
-  if (n <= 0) return true;
-  return Parse(std::string_view(buffer, static_cast<size_t>(n)), out);
+  bool whole = true;
+  for (int reads = 0; reads < kMostReads; ++reads) {
+    ssize_t n = ::read(fd_.get(), buffer, sizeof buffer);
+    if (n <= 0) break;
+    whole = Parse(std::string_view(buffer, static_cast<size_t>(n)), known, out) && whole;
+    if (static_cast<size_t>(n) < kReadSize / 2) break;
+  }
+  return whole;
 }
 
 }  // namespace plyfs

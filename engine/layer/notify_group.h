@@ -8,15 +8,20 @@
 // fanotify: marks are inode marks (2.5 µs each), set by descriptor; notices tell the process that made the
 // change, so ours are left out (design.md).  inotify: does not tell, and is therefore only for what we never
 // change ourselves.
+//
+// One mark may stand for a whole filesystem (fanotify, privileged): then everybody's changes there come, and
+// those of directories that nobody asked about are dropped before they cost anything.
 #ifndef PLYFS_ENGINE_LAYER_NOTIFY_GROUP_H_
 #define PLYFS_ENGINE_LAYER_NOTIFY_GROUP_H_
 
+#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "engine/base/result.h"
 #include "engine/io/unique_fd.h"
 
@@ -47,13 +52,17 @@ class NotifyGroup {
   // Watches the directory that `dir` (O_PATH or not) holds; gives its key.  Doing it again changes nothing.
   // ENOSPC: no more marks may be had.  Others: this directory cannot be watched in this way.
   virtual Result<uint64_t> Add(int dir) = 0;
+  // Likewise by one mark for the whole filesystem that the directory lies in; nothing is told of stores into
+  // a file until its writer closes it.  Errors: not to be had for this filesystem, or not by us.
+  virtual Result<uint64_t> AddFilesystem(int) { return Errno(EOPNOTSUPP); }
   // Drops all marks; `keys` are theirs.
   virtual void Flush(const std::vector<uint64_t>& keys) = 0;
   // Keys of the two kinds never meet.
   static bool IsInotify(uint64_t key) { return key & kInotifyBit; }
 
-  // Appends what is waiting, never blocks.  False: notices were lost.
-  bool Read(std::vector<Notice>* out);
+  using Known = absl::FunctionRef<bool(uint64_t key)>;
+  // Appends what is waiting for keys that are known, never blocks.  False: notices were lost.
+  bool Read(Known known, std::vector<Notice>* out);
   // Readable when something waits.
   int fd() const { return fd_.get(); }
 
@@ -62,7 +71,7 @@ class NotifyGroup {
 
   explicit NotifyGroup(UniqueFd fd) : fd_(std::move(fd)) {}
   // Takes one buffer apart.  False: the queue had overflowed.
-  virtual bool Parse(std::string_view buffer, std::vector<Notice>* out) = 0;
+  virtual bool Parse(std::string_view buffer, Known known, std::vector<Notice>* out) = 0;
 
  private:
   const UniqueFd fd_;

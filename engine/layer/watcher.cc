@@ -13,8 +13,9 @@
 namespace plyfs {
 namespace {
 
-// Our own changes come as notices too, and to wake for each costs as much as the change.  Others' changes are
-// seen that much later at most, where a second is promised (U2), and the queue holds 16384.
+// Our own changes come as notices too, and with a mark on a filesystem everybody's in directories that nobody
+// asked about; to wake for each costs as much as the change.  Changes that matter are seen that much later at
+// most, where a second is promised (U2), and the queue holds 16384.
 constexpr int kLingerMs = 5;
 
 std::unique_ptr<NotifyGroup> OrNull(Result<std::unique_ptr<NotifyGroup>> group) {
@@ -34,7 +35,7 @@ size_t Watcher::DefaultMarks() {
 
 Watcher::Watcher(Sink& sink, const Options& options)
     : sink_(sink),
-      max_marks_(options.max_marks),
+      options_(options),
       fanotify_(options.fanotify ? OrNull(NotifyGroup::Fanotify()) : nullptr),
       inotify_(OrNull(NotifyGroup::Inotify())),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -53,19 +54,47 @@ Watcher::~Watcher() {
 }
 
 Watcher::Outcome Watcher::Watch(NodeId node, int dir, Changes changes) {
+  bool room;
   {
     MutexLock lock(mu_);
-    if (nodes_.size() >= max_marks_) return Outcome::kNoRoom;
+    room = marked_.size() < options_.max_marks;
     if (!thread_.joinable() && !stop_) StartThread();
   }
+  if (!room) return WatchByFilesystem(node, dir);
   Result<uint64_t> key = AddMark(dir, changes);
-  if (key.error() == ENOSPC || key.error() == ENOMEM) return Outcome::kNoRoom;
+  if (key.error() == ENOSPC || key.error() == ENOMEM) return WatchByFilesystem(node, dir);
   if (!key.ok()) return Outcome::kUnwatchable;
   // A notice that came in between is lost on nobody: the caller has not read the directory yet.
   MutexLock lock(mu_);
-  Nodelist& nodes = nodes_[*key];
-  if (std::find(nodes.begin(), nodes.end(), node) == nodes.end()) nodes.push_back(node);
+  Know(*key, node, &marked_);
   return Outcome::kWatched;
+}
+
+Watcher::Outcome Watcher::WatchByFilesystem(NodeId node, int dir) {
+  if (!fanotify_ || !options_.filesystem_marks) return Outcome::kNoRoom;
+  {
+    MutexLock lock(mu_);
+    if (by_filesystem_.size() >= options_.max_by_filesystem) return Outcome::kNoRoom;
+  }
+  // Not privileged, or a filesystem that cannot (a subvolume of btrfs, handles that cannot be decoded).
+  Result<uint64_t> key = fanotify_->AddFilesystem(dir);
+  if (!key.ok()) return Outcome::kNoRoom;
+  MutexLock lock(mu_);
+  Know(*key, node, &by_filesystem_);
+  return Outcome::kByFilesystem;
+}
+
+void Watcher::Know(uint64_t key, NodeId node, Directories* directories) {
+  Nodelist& nodes = (*directories)[key];
+  if (std::find(nodes.begin(), nodes.end(), node) == nodes.end()) nodes.push_back(node);
+}
+
+void Watcher::Forget(uint64_t key, NodeId node, Directories* directories) {
+  auto it = directories->find(key);
+  if (it == directories->end()) return;
+  auto at = std::find(it->second.begin(), it->second.end(), node);
+  if (at != it->second.end()) it->second.erase(at);
+  if (it->second.empty()) directories->erase(it);
 }
 
 Result<uint64_t> Watcher::AddMark(int dir, Changes changes) const {
@@ -79,20 +108,18 @@ Result<uint64_t> Watcher::AddMark(int dir, Changes changes) const {
 
 void Watcher::Remove(uint64_t key, NodeId node) {
   MutexLock lock(mu_);
-  auto it = nodes_.find(key);
-  if (it == nodes_.end()) return;
-  auto at = std::find(it->second.begin(), it->second.end(), node);
-  if (at != it->second.end()) it->second.erase(at);
-  if (it->second.empty()) nodes_.erase(it);
+  Forget(key, node, &marked_);
+  Forget(key, node, &by_filesystem_);
 }
 
 void Watcher::Flush() {
   std::vector<uint64_t> keys;
   {
     MutexLock lock(mu_);
-    keys.reserve(nodes_.size());
-    for (const auto& [key, nodes] : nodes_) keys.push_back(key);
-    nodes_.clear();
+    keys.reserve(marked_.size());
+    for (const auto& [key, nodes] : marked_) keys.push_back(key);
+    marked_.clear();
+    by_filesystem_.clear();
   }
   if (fanotify_) fanotify_->Flush(keys);
   if (inotify_) inotify_->Flush(keys);
@@ -105,14 +132,21 @@ void Watcher::Wake() {
 
 size_t Watcher::marks() const {
   MutexLock lock(mu_);
-  return nodes_.size();
+  return marked_.size() + by_filesystem_.size();
+}
+
+size_t Watcher::by_filesystem() const {
+  MutexLock lock(mu_);
+  return by_filesystem_.size();
 }
 
 std::vector<NodeId> Watcher::Nodes() const {
   std::vector<NodeId> all;
   MutexLock lock(mu_);
-  all.reserve(nodes_.size());
-  for (const auto& [key, nodes] : nodes_) all.insert(all.end(), nodes.begin(), nodes.end());
+  all.reserve(marked_.size() + by_filesystem_.size());
+  for (const Directories* directories : {&marked_, &by_filesystem_}) {
+    for (const auto& [key, nodes] : *directories) all.insert(all.end(), nodes.begin(), nodes.end());
+  }
   return all;
 }
 
@@ -138,22 +172,30 @@ void Watcher::Run() {
     std::vector<Notice> notices;
     bool whole = true;
     for (int i : {1, 2}) {
-      if (fds[i].revents) whole = groups[i]->Read(&notices) && whole;
+      if (!fds[i].revents) continue;
+      whole = groups[i]->Read([this](uint64_t key) { return IsKnown(key); }, &notices) && whole;
     }
-    const bool only_ours = fds[1].revents && notices.empty() && whole;
+    const bool no_news = fds[1].revents && notices.empty() && whole;
     sink_.OnEvents(EventsOf(notices), !whole);
-    if (only_ours) (void)::poll(fds, 1, kLingerMs);
+    if (no_news) (void)::poll(fds, 1, kLingerMs);
   }
+}
+
+bool Watcher::IsKnown(uint64_t key) const {
+  MutexLock lock(mu_);
+  return marked_.contains(key) || by_filesystem_.contains(key);
 }
 
 std::vector<Watcher::Event> Watcher::EventsOf(const std::vector<Notice>& notices) const {
   std::vector<Event> events;
   MutexLock lock(mu_);
   for (const Notice& notice : notices) {
-    auto it = nodes_.find(notice.key);
-    if (it == nodes_.end()) continue;
-    for (NodeId node : it->second) {
-      events.push_back(Event{node, notice.name, notice.what, notice.gone, notice.key});
+    for (const Directories* directories : {&marked_, &by_filesystem_}) {
+      auto it = directories->find(notice.key);
+      if (it == directories->end()) continue;
+      for (NodeId node : it->second) {
+        events.push_back(Event{node, notice.name, notice.what, notice.gone, notice.key});
+      }
     }
   }
   return events;

@@ -7,7 +7,9 @@
 //
 // The invariant: what the tree remembers of a directory (names, absences, listing) or of an object
 // (attributes) was read after every copy of the directory in the layers was being watched.  What may not be
-// remembered is asked anew each time, and the client is told to keep it for one second (U2).
+// remembered is asked anew each time, and the client is told to keep it for one second (U2).  That goes too
+// for attributes of regular files in directories that have no mark of their own (Watcher, kByFilesystem): who
+// keeps a file open for writing is told of only when he closes it.
 #ifndef PLYFS_ENGINE_OPS_COHERENCE_H_
 #define PLYFS_ENGINE_OPS_COHERENCE_H_
 
@@ -70,6 +72,7 @@ class Coherence final : private Watcher::Sink {
 
    private:
     Marked Mark(int copy, Watcher::Changes changes) const;
+    bool failed() const;
 
     Coherence& coherence_;
     const InodeRef dir_;
@@ -141,6 +144,7 @@ class Coherence final : private Watcher::Sink {
   bool SameCopies(const InodeRef& dir);
   void MarkCopies(const InodeRef& dir, Marking* marking);
   void TellNoRoom();
+  void TellByFilesystem();
   void MakeRoom();
 
   Parts& parts_;
@@ -148,6 +152,7 @@ class Coherence final : private Watcher::Sink {
   std::atomic<uint64_t> rounds_{0};
   std::atomic<bool> wants_room_{false};
   std::atomic<bool> told_no_room_{false};
+  std::atomic<bool> told_by_filesystem_{false};
   std::atomic<bool> told_unwatchable_{false};
   std::chrono::steady_clock::time_point last_room_{};  // watcher's thread only
 
@@ -164,7 +169,7 @@ class Coherence final : private Watcher::Sink {
 // What was known of the directory's watching when something was about to be read from its layers.
 struct Trust {
   uint32_t word = 0;
-  bool keeps() const { return Inode::WatchOf(word) == Inode::Watch::kWatched; }
+  bool keeps() const { return Inode::Tells(word); }
 };
 
 // Watches the directory, if that is not done, and says whether what is read from now on may be kept.

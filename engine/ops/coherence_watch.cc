@@ -13,6 +13,21 @@
 
 namespace plyfs {
 
+namespace {
+
+Inode::Watch WatchFor(Watcher::Outcome outcome) {
+  switch (outcome) {
+    case Watcher::Outcome::kWatched:
+      return Inode::Watch::kWatched;
+    case Watcher::Outcome::kByFilesystem:
+      return Inode::Watch::kButStores;
+    default:
+      return Inode::Watch::kCannot;
+  }
+}
+
+}  // namespace
+
 uint32_t Coherence::Watch(const InodeRef& dir) {
   if (uint32_t word = dir->watch_word(); Inode::WatchOf(word) != Inode::Watch::kNot) return word;
   WatchAbove(dir);
@@ -38,16 +53,20 @@ uint32_t Coherence::WatchOne(const InodeRef& dir) {
 Coherence::Marking::Marked Coherence::Marking::Mark(int copy, Watcher::Changes changes) const {
   Marked marked;
   // Nothing comes of it once one could not be.
-  if (outcome_ != Watcher::Outcome::kWatched) return Marked{outcome_, {}};
+  if (failed()) return Marked{outcome_, {}};
   marked.outcome = coherence_.watcher_.Watch(dir_->id(), copy, changes);
   // After it was marked: a change from then on is told.
   if (Result<struct statx> st = sys::StatxFd(copy); st.ok()) marked.copy.Add(*st);
   return marked;
 }
 
+bool Coherence::Marking::failed() const {
+  return outcome_ == Watcher::Outcome::kNoRoom || outcome_ == Watcher::Outcome::kUnwatchable;
+}
+
 void Coherence::Marking::Note(const Marked& marked, const Layer* layer) {
-  if (outcome_ != Watcher::Outcome::kWatched) return;
-  outcome_ = marked.outcome;
+  if (failed()) return;
+  if (marked.outcome != Watcher::Outcome::kWatched) outcome_ = marked.outcome;
   copies_.Add(marked.copy);
   if (outcome_ == Watcher::Outcome::kUnwatchable && layer) {
     LogOnce(
@@ -64,13 +83,19 @@ bool Coherence::Marking::RelyOnSeen() {
 
 std::optional<uint32_t> Coherence::Marking::Finish() {
   if (outcome_ == Watcher::Outcome::kNoRoom) coherence_.TellNoRoom();
+  if (outcome_ == Watcher::Outcome::kByFilesystem) coherence_.TellByFilesystem();
   if (!AsSeen(*dir_, copies_)) {
     dir_->SetSeenCopies({});
     if (relies_on_seen_ || !coherence_.SameCopies(dir_)) return std::nullopt;
   }
-  bool watched = outcome_ == Watcher::Outcome::kWatched;
-  if (!dir_->SetWatch(before_, watched ? Inode::Watch::kWatched : Inode::Watch::kCannot)) return std::nullopt;
+  if (!dir_->SetWatch(before_, WatchFor(outcome_))) return std::nullopt;
   return dir_->watch_word();
+}
+
+void Coherence::TellByFilesystem() {
+  LogOnce(told_by_filesystem_,
+          "lower=watch: three quarters of fs.fanotify.max_user_marks are used: for further directories their "
+          "filesystems are watched as a whole");
 }
 
 void Coherence::TellNoRoom() {
@@ -125,7 +150,8 @@ void Coherence::MarkCopies(const InodeRef& dir, Marking* marking) {
 }
 
 bool Coherence::WatchStaged(const Inode& dir, int copy) {
-  return watcher_.Watch(dir.id(), copy, Watcher::Changes::kOurs) == Watcher::Outcome::kWatched;
+  const Watcher::Outcome outcome = watcher_.Watch(dir.id(), copy, Watcher::Changes::kOurs);
+  return outcome == Watcher::Outcome::kWatched || WatchFor(outcome) == Inode::WatchOf(dir.watch_word());
 }
 
 void Coherence::MakeRoom() {

@@ -18,6 +18,10 @@ uint64_t FdKey(Handle handle, bool on_upper) {
   return handle * 2 + (on_upper ? 1 : 0);
 }
 
+uint64_t DataStamp(uint64_t size, int64_t sec, uint32_t nsec) {
+  return absl::HashOf(size, sec, nsec) | 1;
+}
+
 }  // namespace
 
 int BackingFlags(const Parts& parts, uint32_t flags) {
@@ -28,10 +32,19 @@ int BackingFlags(const Parts& parts, uint32_t flags) {
 
 Result<bool> CacheStillTrue(Inode& inode, int fd) {
   PLY_TRY(struct statx st, sys::StatxFd(fd));
-  uint64_t stamp = absl::HashOf(st.stx_size, st.stx_mtime.tv_sec, st.stx_mtime.tv_nsec) | 1;
+  uint64_t stamp = DataStamp(st.stx_size, st.stx_mtime.tv_sec, st.stx_mtime.tv_nsec);
   bool same = inode.data_stamp() == stamp;
   inode.SetDataStamp(stamp);
   return same;
+}
+
+void TakeBackPages(Parts& parts, Inode& inode, const Attr& attr) {
+  if (inode.opens() == 0 || inode.data().exists() || !parts.invalidator) return;
+  const uint64_t known = inode.data_stamp();
+  const uint64_t stamp = DataStamp(attr.size, attr.mtime.sec, attr.mtime.nsec);
+  if (known == stamp || known == kPagesDiffer) return;
+  inode.SetDataStamp(stamp);
+  parts.invalidator->InvalidateData(inode.id());
 }
 
 Handle AddOpenFile(Parts& parts, const InodeRef& inode, uint32_t flags, UniqueFd fd, bool on_upper) {

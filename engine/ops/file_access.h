@@ -37,6 +37,9 @@ inline constexpr uint64_t kPagesDiffer = 2;
 // The client's cached pages of the file are still what is on disk, as far as size and time of modification
 // tell; remembers the present ones.
 Result<bool> CacheStillTrue(Inode& inode, int fd);
+// The same for who has the file open, where nobody tells of stores and the client asks for the attributes
+// again instead: what is not true any more is taken back from it (U2).
+void TakeBackPages(Parts& parts, Inode& inode, const Attr& attr);
 
 // A caller without CAP_FSETID changed the data: set-id bits go (A11).  Capabilities are removed by the upper
 // filesystem itself.  EFBIG: no data can be at `offset`.

@@ -1,3 +1,4 @@
+#include "engine/ops/file_access.h"
 #include "engine/ops/locate.h"
 #include "engine/ops/ops.h"
 #include "engine/ops/stat_inode.h"
@@ -13,6 +14,7 @@ Result<AttrReply> GetAttr(Parts& parts, NodeId node, Handle handle) {
   if (inode->is_dir() && !inode->unlinked()) (void)WatchIfWorthwhile(parts, inode);
   bool kept = false;
   PLY_TRY(Attr attr, StatInode(parts, inode, &kept));
+  if (inode->is_regular() && !inode->AttrWatching().all) TakeBackPages(parts, *inode, attr);
   return MakeAttrReply(parts, *inode, attr, kept);
 }
 

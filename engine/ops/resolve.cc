@@ -205,7 +205,7 @@ void KeepAttr(Parts& parts, const InodeRef& inode, uint64_t version, const Probe
   // A change by another name, told since the layers were asked, would have gone unnoticed.
   if (inode->name_count() > 1) return;
   inode->StoreAttr(version, PresentAttr(parts, inode, found.top));
-  if (!inode->NamesWatching().all) inode->DropAttr();
+  if (!inode->AttrWatching().all) inode->DropAttr();
   parts.tree.FitAttrs();
 }
 

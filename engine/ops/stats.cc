@@ -49,6 +49,7 @@ std::vector<Stat> Stats(Parts& parts) {
   const Held held = HeldBy(parts.tree.inodes);
   const uint64_t limit = parts.config.memory_bytes;
   const uint64_t watches = parts.coherence ? parts.coherence->watcher().marks() : 0;
+  const uint64_t by_filesystem = parts.coherence ? parts.coherence->watcher().by_filesystem() : 0;
   return {
       {"system_calls", calls_made.total()},
       {"layers", static_cast<uint64_t>(parts.stack->lower_count()) + (parts.stack->upper() ? 1 : 0)},
@@ -61,6 +62,7 @@ std::vector<Stat> Stats(Parts& parts) {
       {"layer_index_bytes", parts.stack->index_bytes()},
       {"memory_limit_bytes", limit},
       {"watches", watches},
+      {"watches_by_filesystem", by_filesystem},
       {"open_files", parts.files.size()},
       {"open_directories", parts.dirs.size()},
       {"cached_descriptors", parts.dir_fds.size() + parts.file_fds.size()},

@@ -389,21 +389,25 @@ void Inode::ResetWatch() {
 }
 
 Inode::Watching Inode::NamesWatching() const {
+  return WatchingOfNames(/*stores=*/false);
+}
+
+Inode::Watching Inode::WatchingOfNames(bool stores) const {
   Watching sum;
   TinyLock lock(mu_);
   for (const Link& link : links_) {
     uint32_t word = link.parent->watch_word();
-    sum.all = sum.all && WatchOf(word) == Watch::kWatched;
+    sum.all = sum.all && (stores ? WatchOf(word) == Watch::kWatched : Tells(word));
     sum.digest = sum.digest * 0x9e3779b97f4a7c15u + (link.parent->id_ ^ (uint64_t{word} << 32));
   }
   return sum;
 }
 
 Inode::Watching Inode::AttrWatching() const {
-  Watching sum = NamesWatching();
+  Watching sum = WatchingOfNames(/*stores=*/is_regular());
   if (!is_dir()) return sum;
   uint32_t word = watch_word();
-  return Watching{sum.all && WatchOf(word) == Watch::kWatched, sum.digest * 31 + word};
+  return Watching{sum.all && Tells(word), sum.digest * 31 + word};
 }
 
 std::shared_ptr<MergedDir> Inode::listing() const {

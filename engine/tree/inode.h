@@ -187,10 +187,15 @@ class Inode {
   // Watching (U2).  The word says whether changes made by hand in any of the directory's copies will be told,
   // and moves on with every change of that; what was read of the layers is kept only if the word said watched
   // before and is the same after.
-  enum class Watch : uint8_t { kNot = 0, kWatched = 1, kCannot = 2 };
+  // kButStores: like kWatched, but of stores into its files only when their writers close them.
+  enum class Watch : uint8_t { kNot = 0, kWatched = 1, kCannot = 2, kButStores = 3 };
   uint32_t watch_word() const { return watch_.load(std::memory_order_acquire); }
   static Watch WatchOf(uint32_t word) { return static_cast<Watch>(word & 3); }
-  bool watched() const { return WatchOf(watch_word()) == Watch::kWatched; }
+  // Whether changes of names, records and of what is no regular file are told.
+  static bool Tells(uint32_t word) {
+    return WatchOf(word) == Watch::kWatched || WatchOf(word) == Watch::kButStores;
+  }
+  bool watched() const { return Tells(watch_word()); }
   // Directories: as a lookup saw the copies, with the parent watched as its word then said; 0, 0: not known.
   // What was seen holds as long as both are the same (Coherence::SameCopies).
   struct SeenCopies {
@@ -208,8 +213,9 @@ class Inode {
   }
   // Its copies are others now, or the watches are gone.  No effect where layers are promised not to change.
   void ResetWatch();
-  // Whether every directory that holds a name of the object is watched (and the object itself, if it is a
-  // directory), and a digest of their words.
+  // Whether every directory that holds a name of the object is watched, and a digest of their words.  For its
+  // attributes: and the object itself, if it is a directory; and its stores are told, if it is a regular
+  // file.
   struct Watching {
     bool all = true;
     uint64_t digest = 0;
@@ -270,6 +276,7 @@ class Inode {
  private:
   friend class InodeTable;
   friend class InodeRef;
+  Watching WatchingOfNames(bool stores) const;
   struct DirPart {
     DirLowers lowers;
     LayerSetRef filled;

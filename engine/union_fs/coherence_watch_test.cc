@@ -55,7 +55,8 @@ TEST_F(CoherenceTest, RemovedDirectoriesGiveTheirMarksBack) {
 TEST_F(CoherenceTest, WithoutRoomForWatches) {
   ByHand("mkdir a/d; printf old > a/d/f");
   Mount();
-  parts_->coherence = std::make_unique<Coherence>(*parts_, Watcher::Options{3, true});
+  parts_->coherence =
+      std::make_unique<Coherence>(*parts_, Watcher::Options{3, true, /*filesystem_marks=*/false});
   EXPECT_EQ(List(kRootNode), V{"d"});
   NodeId d = Walk("d");
   Result<Entry> f = Lookup(d, "f");
@@ -80,7 +81,8 @@ TEST_F(CoherenceTest, WithoutRoomForWatches) {
 TEST_F(CoherenceTest, RoomIsMadeWhenDirectoriesAreForgotten) {
   ByHand("mkdir a/1 a/2 a/3; mkdir a/4; touch a/4/x");
   Mount();
-  parts_->coherence = std::make_unique<Coherence>(*parts_, Watcher::Options{6, true});
+  parts_->coherence =
+      std::make_unique<Coherence>(*parts_, Watcher::Options{6, true, /*filesystem_marks=*/false});
   for (const char* name : {"1", "2", "3"}) {
     NodeId node = Walk(name);
     EXPECT_EQ(List(node), V());

@@ -45,7 +45,8 @@ TEST_F(DirCacheTest, NothingShortlyAfterAChangeByHand) {
 TEST_F(DirCacheTest, NothingWhereNobodyWouldTell) {
   ByHand("mkdir a/d; touch a/d/x");
   Mount();
-  parts_->coherence = std::make_unique<Coherence>(*parts_, Watcher::Options{0, true});
+  parts_->coherence =
+      std::make_unique<Coherence>(*parts_, Watcher::Options{0, true, /*filesystem_marks=*/false});
   NodeId d = Walk("d");
   // The first open hoped for a watch: what was read through it is taken back.
   EXPECT_EQ(OpenAndRead(d), "anew");
