@@ -84,7 +84,7 @@ class WatchLimit(CliTest):
         self.assertEqual(sorted(os.listdir(self.path("m"))), ["f"])
         before = self.stats()
         os.mkdir(self.path("others"))
-        self.hand("seq 3000 | sed s,^,others/, | xargs touch && find others -delete")
+        self.hand("seq 1000 | sed s,^,others/, | xargs touch && find others -delete")
         self.hand("echo new > l/new")
         self.soon(lambda: sorted(os.listdir(self.path("m"))) == ["f", "new"])
         after = self.stats()
