@@ -1,7 +1,6 @@
 // LayerStack: upper and lowers of one mount, opened and checked against each other.
 //
-// Owned by Parts; immutable once open (a changed stack is another LayerStack with a later epoch).  Any
-// thread.
+// Owned by Parts; immutable once open.  Any thread.
 #ifndef PLYFS_ENGINE_LAYER_LAYER_STACK_H_
 #define PLYFS_ENGINE_LAYER_LAYER_STACK_H_
 
@@ -32,7 +31,6 @@ class LayerStack {
   // Only a directory that is not there fails.
   Status TakeIndices(const StackConfig& config, size_t most, size_t memory, std::string* error_line);
 
-  uint64_t epoch() const { return epoch_; }
   const Layer* upper() const { return upper_.get(); }
   // Lower layers that are searched by name are 0 .. lower_count()-1, data-only ones follow.
   LayerId lower_count() const { return lower_count_; }
@@ -56,7 +54,6 @@ class LayerStack {
   void NumberFilesystems();
   Status CheckOverlaps(const StackConfig& config, std::string* error_line) const;
 
-  uint64_t epoch_ = 1;
   std::unique_ptr<IndexMemory> index_memory_;  // of what the lowers' indices hold, so it goes after them
   std::unique_ptr<Layer> upper_;
   std::vector<std::unique_ptr<Layer>> lowers_;
