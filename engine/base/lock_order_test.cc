@@ -79,6 +79,42 @@ TEST_F(LockOrderDeathTest, WhoWaitsHoldsNothingElse) {
       "lock order: a system call");
 }
 
+TEST_F(LockOrderDeathTest, WhoWaitsHoldsWhatItWaitsWith) {
+  EXPECT_DEATH(lock_order::ExpectOnly(LockRank::kOpenDir), "waits with another lock held");
+  EXPECT_DEATH(
+      {
+        MutexLock a(open_dir_);
+        lock_order::ExpectOnly(LockRank::kIdentities);
+      },
+      "waits with another lock held");
+}
+
+TEST_F(LockOrderDeathTest, OnlyItsHolderGivesALockBack) {
+  MutexLock a(open_dir_);
+  EXPECT_DEATH(lock_order::Give(LockRank::kIdentities), "given back by who does not hold it");
+}
+
+TEST_F(LockOrderDeathTest, GivenBackInAnyOrder) {
+  lock_order::Take(LockRank::kOpenDir);
+  lock_order::Take(LockRank::kIdentities);
+  lock_order::Give(LockRank::kOpenDir);
+  lock_order::ExpectOnly(LockRank::kIdentities);
+  lock_order::Give(LockRank::kIdentities);
+  lock_order::ExpectNone("a system call");
+}
+
+TEST_F(LockOrderDeathTest, SoManyAtOnceAreAMistake) {
+  EXPECT_DEATH(
+      {
+        for (LockRank rank : {LockRank::kOpenDir, LockRank::kPlaces, LockRank::kIdentities,
+                              LockRank::kListingClock, LockRank::kSlots, LockRank::kInode,
+                              LockRank::kIndexMemory, LockRank::kNotifier, LockRank::kTests}) {
+          lock_order::Take(rank);
+        }
+      },
+      "too many at once");
+}
+
 TEST_F(LockOrderDeathTest, WhatWasGivenBackIsForgotten) {
   {
     MutexLock a(merged_dir_);
