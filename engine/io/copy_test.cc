@@ -137,6 +137,13 @@ TEST_P(CopyTest, AFullDiskIsItsErrno) {
   EXPECT_EQ(CopyData(from_.get(), to_.get(), 3 << 20, options_).error(), ENOSPC);
 }
 
+TEST_P(CopyTest, ADiskThatTakesNothingIsFull) {
+  UniqueFd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  ASSERT_TRUE(full.valid());
+  Put(Noise(3 << 20, 14), 0);
+  EXPECT_EQ(CopyData(from_.get(), full.get(), 3 << 20, options_).error(), ENOSPC);
+}
+
 TEST_P(CopyTest, MeansThatAreMissingAreMadeUpFor) {
   Put(Noise(3 << 20, 10), 0);
   auto plan = FaultPlan::Parse("clone=EOPNOTSUPP,copy_file_range=EXDEV,seek=EINVAL,io_uring_setup=EPERM");

@@ -140,6 +140,8 @@ TEST_P(CredsTest, IdMinusOneIsRefused) {
   OnOwnThread([&] {
     ScopedFsIds scope(static_cast<uid_t>(-1), 5);
     EXPECT_EQ(scope.status().error(), EPERM);
+    ScopedFsIds group(5, static_cast<gid_t>(-1));
+    EXPECT_EQ(group.status().error(), EPERM);
     EXPECT_EQ(OwnerOfNew("a"), Owner(0, 0));
   });
 }

@@ -3,6 +3,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <fstream>
+#include <string>
+
 #include "engine/io/fault.h"
 #include "engine/io/privilege_for_test.h"
 #include "engine/io/sys_limits.h"
@@ -119,6 +122,35 @@ TEST(LimitsTest, DescriptorLimitIsTheHardOne) {
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &after), 0);
   EXPECT_EQ(after.rlim_cur, before.rlim_max);
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+TEST(LimitsTest, TheLimitIsWhatItIsNow) {
+  struct rlimit before;
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  struct rlimit low = {.rlim_cur = 200, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+  EXPECT_EQ(DescriptorLimit(), 200u);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(DescriptorLimit(), before.rlim_cur);
+}
+
+// The kernel's table of descriptors, as proc shows it.
+TEST(LimitsTest, ReservedDescriptorsAreRoomAndNotOpen) {
+  auto table = [] {
+    std::ifstream status("/proc/self/status");
+    std::string word;
+    uint64_t size = 0;
+    while (status >> word && word != "FDSize:") {
+    }
+    status >> size;
+    return size;
+  };
+  UniqueFd before(::dup(STDERR_FILENO));
+  ReserveDescriptors(700);
+  EXPECT_GE(table(), 700u);
+  UniqueFd next(::dup(STDERR_FILENO));
+  EXPECT_EQ(next.get(), before.get() + 1);
+  EXPECT_EQ(::fcntl(699, F_GETFD), -1);
 }
 
 }  // namespace
