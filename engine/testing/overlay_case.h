@@ -85,6 +85,8 @@ std::vector<Step> LooksAtOpenFiles();
 // What came of a step, in one line: "ok ...", or "errno 2".
 std::string RunStep(Overlay& overlay, const Step& step);
 std::string ToText(const Step& step);
+// "rename", "write slot".
+std::string KindName(StepKind kind);
 // Options, layers and steps, for who reads of a failure.
 std::string ToText(const Case& c);
 

@@ -80,11 +80,11 @@ std::string RunOnPaths(Overlay& o, const Step& s) {
   }
 }
 
-struct KindName {
+struct KindWords {
   const char* name;
   bool path2;
 };
-constexpr KindName kKindNames[kStepKinds] = {
+constexpr KindWords kKindNames[kStepKinds] = {
     {"stat", false},          {"list", false},        {"read", false},        {"readlink", false},
     {"getxattr", false},      {"listxattr", false},   {"create", false},      {"mkdir", false},
     {"mknod", false},         {"symlink", true},      {"link", true},         {"unlink", false},
@@ -140,8 +140,12 @@ std::vector<Step> LooksAtOpenFiles() {
   return looks;
 }
 
+std::string KindName(StepKind kind) {
+  return kKindNames[static_cast<int>(kind)].name;
+}
+
 std::string ToText(const Step& s) {
-  const KindName& kind = kKindNames[static_cast<int>(s.kind)];
+  const KindWords& kind = kKindNames[static_cast<int>(s.kind)];
   char more[200] = "";
   switch (s.kind) {
     case StepKind::kCreate:

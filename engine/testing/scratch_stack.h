@@ -1,4 +1,4 @@
-// ScratchStack: directories in /dev/shm for the layers of one case after another.
+// ScratchStack: directories in /dev/shm, or where it is told, for the layers of one case after another.
 //
 // Owned by a run of one input; one thread; needs root.  The directories are made once a process and emptied
 // for each case; the process's end leaves them empty.
@@ -15,6 +15,8 @@ namespace plyfs::model {
 class ScratchStack {
  public:
   ScratchStack();
+  // In an empty directory that is the caller's.
+  explicit ScratchStack(std::string base) : base_(std::move(base)) {}
   ~ScratchStack();
   Status Write(const Case& c);
   // `settings`: what must change no answer: where names are looked up, memory, io_uring, indices.

@@ -1,9 +1,5 @@
 #include "tests/plyfuzz/campaign.h"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -11,8 +7,8 @@
 
 #include "tests/differential/hands.h"
 #include "tests/differential/shrink.h"
-#include "tests/mount/files.h"
 #include "tests/plyfuzz/script.h"
+#include "tests/plyfuzz/script_check.h"
 #include "tests/plyfuzz/threads.h"
 
 namespace plyfs::fuzz {
@@ -35,28 +31,6 @@ Against Side(const std::string& program) {
 
 std::string FirstLine(const std::string& text) {
   return text.substr(0, text.find('\n'));
-}
-
-// The exit status of a script, its output thrown away; -1: it could not be run, or was ended by *stop.
-int RunScript(const std::string& script, const std::string& one, const std::string& two,
-              const std::string& dir, const volatile sig_atomic_t* stop) {
-  const std::string where = "DIR=" + dir;
-  const char* const argv[] = {"env",          where.c_str(), "timeout",   "60",        "sh",
-                              script.c_str(), "--diff",      one.c_str(), two.c_str(), nullptr};
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_adddup2(&files, 1, 2);
-  pid_t pid = 0;
-  const int error = posix_spawnp(&pid, argv[0], &files, nullptr, const_cast<char**>(argv), environ);
-  posix_spawn_file_actions_destroy(&files);
-  if (error != 0) return -1;
-  int status = 0;
-  for (bool told = false; waitpid(pid, &status, WNOHANG) == 0; usleep(2000)) {
-    // timeout(1) passes it on to all that it has begun.
-    if (*stop != 0 && !told) told = kill(pid, SIGTERM) == 0;
-  }
-  return WIFEXITED(status) && *stop == 0 ? WEXITSTATUS(status) : -1;
 }
 
 // What both know of; of somebody else's program nobody knows, and only what was asked for is given to it.
@@ -146,21 +120,6 @@ RunPlan Campaign::WithoutEmptyLowers(RunPlan plan, const std::string& kind) {
   return plan;
 }
 
-// Whether the script shows the difference, and none where there is none.
-void Campaign::Check(const std::string& script) const {
-  const std::string file = dir_ + "/script.sh";
-  test::Write(file, script);
-  const int differ = RunScript(file, options_.against, options_.subject, dir_, stop_);
-  const int same = RunScript(file, options_.against, options_.against, dir_, stop_);
-  if (differ == 2 && same == 0) {
-    fprintf(stderr, "the script shows it: sh SCRIPT --diff %s %s\n", options_.against.c_str(),
-            options_.subject.c_str());
-  } else {
-    fprintf(stderr, "the script does not show it (%s): by the tools that it uses it looks the same\n",
-            differ != 2 ? "no difference" : "a difference also where there is none");
-  }
-}
-
 void Campaign::Report(const RunPlan& plan, const RunResult& result) {
   RunPlan small = plan;
   small.fixed = result.steps;
@@ -175,7 +134,7 @@ void Campaign::Report(const RunPlan& plan, const RunResult& result) {
   const std::string script = FormatScript(small, found);
   fputs(script.c_str(), stdout);
   fflush(stdout);
-  if (*stop_ == 0) Check(script);
+  if (*stop_ == 0) CheckScript(script, {options_.against, options_.subject, dir_}, stop_);
 }
 
 bool Campaign::One(uint64_t seed) {

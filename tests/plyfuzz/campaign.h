@@ -36,7 +36,6 @@ class Campaign {
   diff::RunPlan WithoutEmptyLowers(diff::RunPlan plan, const std::string& kind);
   void Report(const diff::RunPlan& plan, const diff::RunResult& result);
   bool Fails(const diff::RunPlan& plan, const std::string& kind);
-  void Check(const std::string& script) const;
   int Survey() const;
 
   const Options options_;

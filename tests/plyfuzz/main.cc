@@ -1,4 +1,4 @@
-// plyfuzz: fuzzes a union filesystem against kernel overlayfs, or against another one.  docs/fuzzing.md.
+// plyfuzz: fuzzes a union filesystem against kernel overlayfs, another one, or the model.  docs/fuzzing.md.
 // Exit 0: no difference; 1: it could not be done; 2: a difference.
 #include <signal.h>
 #include <sys/resource.h>
@@ -12,6 +12,8 @@
 
 #include "tests/differential/private_fs.h"
 #include "tests/plyfuzz/campaign.h"
+#include "tests/plyfuzz/model_campaign.h"
+#include "tests/plyfuzz/mount_options.h"
 #include "tests/plyfuzz/options.h"
 
 namespace plyfs::fuzz {
@@ -41,7 +43,7 @@ std::string OwnFolder() {
 }
 
 bool IsThere(const std::string& program) {
-  return program == "kernel" || program.find('/') == std::string::npos || access(program.c_str(), X_OK) == 0;
+  return program == "kernel" || program == "model" || program.find('/') == std::string::npos || access(program.c_str(), X_OK) == 0;
 }
 
 int Main(int argc, char** argv) {
@@ -49,6 +51,7 @@ int Main(int argc, char** argv) {
   const std::string wrong = ParseOptions(argc, argv, OwnFolder(), &options);
   if (!wrong.empty()) return Refuse(wrong);
   if (options.help) return fputs(kHelp, stdout), 0;
+  if (options.list_mount_options) return fputs(DescribeMountOptions().c_str(), stdout), 0;
   for (const std::string& program : {options.subject, options.against}) {
     if (!IsThere(program)) return Refuse(program + ": not a program that can be run; give --subject PROGRAM");
   }
@@ -65,6 +68,7 @@ int Main(int argc, char** argv) {
     if (fs == nullptr) return Refuse(error);
     options.dir = fs->path();
   }
+  if (options.against == "model") return ModelCampaign(options, options.dir, &g_stop).Go();
   return Campaign(options, options.dir, &g_stop).Go();
 }
 

@@ -2,7 +2,10 @@
 
 #include <getopt.h>
 
+#include <algorithm>
 #include <charconv>
+
+#include "tests/plyfuzz/mount_options.h"
 
 namespace plyfs::fuzz {
 
@@ -15,9 +18,11 @@ printed on stdout as a shell script that shows it on any overlay; what goes on i
 What is fuzzed:
   --subject PROGRAM   called as PROGRAM -o lowerdir=...,upperdir=...,workdir=... MOUNTPOINT
                       (default: the plyfs beside plyfuzz); "kernel" is kernel overlayfs
-  --against WHAT      what it is compared with: kernel (default), or a PROGRAM likewise
+  --against WHAT      what it is compared with: kernel (default), a PROGRAM likewise, or model: the statement of
+                      what an overlay is that plyfs is tested with
   -o OPTIONS          more mount options, for both; may be given again.  Without it, and where both sides are
-                      plyfs or the kernel, each seed draws redirect_dir, userxattr, xino or hostile layers
+                      plyfs or the kernel, each seed draws some, or hostile layers
+  --mount-options     lists every mount option of plyfs and whether it is drawn, and mounts nothing
   --threads N         after each run N clients at once on the subject, whose end must be what a fresh mount and
                       the other side show of the same layers
   --changed-lowers    after each run the subject is mounted three times, its lowers changed by hand each time before;
@@ -29,8 +34,8 @@ What is fuzzed:
 How much:
   --seed S            of the first run (1)
   --seeds N           so many runs (20, or what the time allows)
-  --steps N           operations a run (200)
-  --layers N          lower layers (5)
+  --steps N           operations a run (200; against the model up to 64, else 5 to 44)
+  --layers N          lower layers (5; against the model up to 3, else 1 to 3)
   --time SECONDS      begins no run after that
 
 Otherwise:
@@ -60,6 +65,7 @@ enum Key {
   kThreads,
   kChangedLowers,
   kFaults,
+  kMountOptions,
   kNoShrink,
   kDir,
   kFs,
@@ -81,6 +87,7 @@ constexpr option kOptions[] = {{"subject", 1, nullptr, kSubject},
                                {"threads", 1, nullptr, kThreads},
                                {"changed-lowers", 0, nullptr, kChangedLowers},
                                {"faults", 0, nullptr, kFaults},
+                               {"mount-options", 0, nullptr, kMountOptions},
                                {"help", 0, nullptr, 'h'},
                                {nullptr, 0, nullptr, 0}};
 
@@ -113,8 +120,7 @@ std::string Take(int key, const std::string& value, Options* o) {
       return "";
     case kAgainst:
       o->against = value;
-      return value == "model" ? "--against model: not yet; model_kernel_test compares it with the kernel"
-                              : "";
+      return "";
     case 'o':
       return AddMountOptions(value, &o->mount_options);
     case kNoCross:
@@ -142,6 +148,9 @@ std::string Take(int key, const std::string& value, Options* o) {
       return "";
     case kFaults:
       return "--faults: not yet; tools/dev crash does it for plyfs";
+    case kMountOptions:
+      o->list_mount_options = true;
+      return "";
     case kTime:
       return ParseNumber("time", value, 1, kMany, &o->seconds);
     case kSurvey:
@@ -163,6 +172,24 @@ std::string Take(int key, const std::string& value, Options* o) {
   }
 }
 
+// What a case against the model cannot have.
+std::string CheckForModel(const Options& o) {
+  if (o.layers > 3) return "--layers=" + std::to_string(o.layers) + ": a case against the model has up to 3";
+  if (o.steps > 64) return "--steps=" + std::to_string(o.steps) + ": a case against the model has up to 64";
+  if (o.threads != 0) return "--threads: not against the model; give --against kernel";
+  if (o.changed_lowers) return "--changed-lowers: not against the model; give --against kernel";
+  for (size_t at = 0; at < o.mount_options.size();) {
+    const size_t end = std::min(o.mount_options.find(',', at), o.mount_options.size());
+    const std::string word = o.mount_options.substr(at, end - at);
+    at = end + 1;
+    const MountOption* option = FindMountOption(word);
+    const bool known = word == "userxattr" || word.starts_with("xino=") || word.starts_with("redirect_dir=");
+    if (known || (option != nullptr && option->drawn == Drawn::kNeutral)) continue;
+    return "-o " + word + ": the model does not know it; give redirect_dir, userxattr, xino or what changes no answer";
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string ParseOptions(int argc, char** argv, const std::string& beside, Options* options) {
@@ -178,6 +205,10 @@ std::string ParseOptions(int argc, char** argv, const std::string& beside, Optio
   }
   if (optind != argc) return std::string(argv[optind]) + ": not an option; plyfuzz --help lists them";
   if (options->seeds == 0) options->seeds = options->seconds == 0 ? 20 : UINT64_MAX / 4;
+  if (options->subject == "model") return "--subject model: it is no mount; give --subject PROGRAM --against model";
+  if (options->against == "model") return CheckForModel(*options);
+  if (options->layers == 0) options->layers = 5;
+  if (options->steps == 0) options->steps = 200;
   return "";
 }
 

@@ -9,6 +9,7 @@ import time
 import unittest
 
 PLYFUZZ = os.environ["PLYFUZZ"]
+PLYFS = os.path.join(os.path.dirname(PLYFUZZ), "plyfs")
 NONE, TROUBLE, FOUND = 0, 1, 2
 # Nobody asks for it in these runs, so that directories move that should not, and new ones are opaque.
 FAULT = "redirect_dir=on,index=off,metacopy=off,xino=off"
@@ -64,13 +65,41 @@ class PlyfuzzTest(unittest.TestCase):
     def test_says_in_one_line_what_is_wrong(self):
         for words in (["--layers", "0"], ["--seeds", "x"], ["--subject", "/nowhere/plyfs"], ["--bogus"], ["more"],
                       ["--seed"], ["-o", "lowerdir=/a"], ["--fs", "vfat"], ["--threads", "1"], ["--faults"],
-                      ["--against", "model"], ["--subject", "/bin/false"]):
+                      ["--subject", "model"], ["--against", "model", "--layers", "4"],
+                      ["--against", "model", "-o", "metacopy=on"], ["--subject", "/bin/false"]):
             done = self.fuzz(*words, status=TROUBLE)
             with self.subTest(words):
                 self.assertEqual(done.stdout, "")
                 self.assertEqual(done.stderr.count("\n"), 1)
                 self.assertIn(words[-1].split("=")[0].split("/")[-1], done.stderr)
         self.assertIn("--against", self.fuzz("--help", status=NONE).stdout)
+
+    def test_against_the_model_equal_filesystems_are_equal(self):
+        for subject in ("kernel", PLYFS):
+            done = self.fuzz("--against", "model", "--subject", subject, "--seed", "1000", "--seeds", "25", status=NONE)
+            self.assertGreater(done.stderr.count(": no difference"), 15, done.stderr)
+            for way in ("redirect_dir=on", "userxattr", "xino=on"):
+                self.assertIn(way, done.stderr)
+        self.fuzz("--against", "model", "-o", "redirect_dir=on,lower=frozen", "--layers", "2", "--steps", "60", "--seeds", "5",
+                  status=NONE)
+
+    def test_against_the_model_finds_an_option_and_prints_a_script_that_shows_it(self):
+        faulty = self.program(f'exec mount -t overlay overlay -o "$2,{FAULT}" "$3"\n')
+        for words in ((), ("--no-cross", "--no-shrink")):
+            found = self.fuzz("--against", "model", "--subject", faulty, "--seeds", "100", *words, status=FOUND)
+            self.assertIn("the script shows it", found.stderr)
+            run = self.script(found.stdout)
+            status, text = run("--diff", "model", faulty)
+            self.assertEqual(status, FOUND, text)
+            # All other steps come out as the model says.
+            self.assertEqual(len([line for line in text.splitlines() if line[0] == "+" and line[1] != "+"]), 1, text)
+            status, text = run("--diff", "model", "kernel")
+            self.assertEqual(status, NONE, text)
+
+    def test_lists_the_mount_options(self):
+        listed = self.fuzz("--mount-options", status=NONE).stdout
+        for word in ("redirect_dir", "drawn for both sides", "not drawn: "):
+            self.assertIn(word, listed)
 
     def test_needs_root(self):
         done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", PLYFUZZ, "--subject", "kernel"],

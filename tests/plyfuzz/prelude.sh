@@ -24,7 +24,7 @@ for tool in setfattr getfattr mountpoint setpriv; do
 done
 export LC_ALL=C
 umask 0
-unset PYTHON FORMAT MTIME ATIME BIRTH INODES LIST_NUMBERS XATTRS xattrs
+unset AGAINST_MODEL NO_UPPER PYTHON FORMAT MTIME ATIME BIRTH INODES LIST_NUMBERS XATTRS xattrs
 T=$(mktemp -d "${DIR:-.}/plyfuzz.XXXXXX") && T=$(cd "$T" && pwd) && chmod 755 "$T" || exit 1
 M=$T/merged
 FIRST=$1 SECOND=${2-$1} NOW=$1 PID= n=0 START=$(date +%s)
@@ -39,9 +39,14 @@ finish() {
 trap finish EXIT
 trap 'exit 1' INT TERM HUP PIPE
 
+# In a script against the model "model" is one that answers as the model does, and mounts nothing.
+is_model() { [ -n "$AGAINST_MODEL" ] && [ "$NOW" = model ]; }
+
 # Mounts by $NOW: "kernel", or what is called as PROGRAM -o OPTIONS MOUNTPOINT.
 begin() {
-  layers=lowerdir=$LOWERS,upperdir=$T/u,workdir=$T/w
+  ! is_model || return 0
+  layers=lowerdir=$LOWERS
+  [ -n "$NO_UPPER" ] || layers=$layers,upperdir=$T/u,workdir=$T/w
   PID=
   if [ "$NOW" = kernel ]; then
     mount -t overlay overlay -o "$layers${KERNEL_OPTIONS:+,$KERNEL_OPTIONS}" "$M" 2>"$T/log" && return
@@ -61,6 +66,7 @@ begin() {
 }
 
 end() {
+  ! is_model || return 0
   [ -z "$PYTHON" ] || ask 'shut()' >/dev/null
   umount "$M" || { echo "umount: failed"; exit 0; }
   [ -z "$PID" ] || wait "$PID"
@@ -99,6 +105,7 @@ as() { user=$1 group=$2 groups=$3; shift 3; setpriv --reuid="$user" --regid="$gr
 
 # One process of python3 for calls that no tool makes and descriptors that stay open: fd[0], fd[1], ...
 python() {
+  ! is_model || return 0
   mkfifo "$T/ask" "$T/answer"
   python3 -c '
 import ctypes, errno, fcntl, hashlib, mmap, os, stat, struct, sys, time
@@ -152,6 +159,18 @@ ask() {
 py() {
   n=$((n + 1))
   echo "$n $1${2:+ as $2}: $(ask "$@")"
+}
+
+# does EXPECTED CODE: a step of a case against the model.
+does() {
+  n=$((n + 1))
+  if is_model; then said=$1; else said=$(ask "r = does($2)"); said=${said#ok }; fi
+  echo "$n $2: $said"
+}
+# The definitions of those steps, from stdin.
+steps() {
+  cat >"$T/steps.py"
+  is_model || ask "upper = os.fsencode('$T/u'); exec(open('$T/steps.py').read(), globals())" >/dev/null
 }
 
 # The state of one object, as a line.  What of it is told is set before the steps.

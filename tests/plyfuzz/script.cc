@@ -230,23 +230,28 @@ std::string TimesLines(const Entry& e) {
          "; touch -h -a -d " + TimeArgument(e.atime, e.atime % 1000 * 1000 + 7) + " " + Place(e) + "\n";
 }
 
-std::string FormatScript(const diff::RunPlan& plan, const diff::Difference& found) {
-  std::string script = "#!/bin/sh\n";
-  script +=
+std::string ScriptHead(const std::string& found, const std::string& more) {
+  std::string head = "#!/bin/sh\n";
+  head +=
       "# sh THIS MOUNT [OTHER]: takes the steps below on a fresh overlay that MOUNT mounts and prints what "
       "comes\n";
-  script +=
+  head +=
       "# of them.  MOUNT is \"kernel\" (mount -t overlay) or a program that is called as PROGRAM -o "
       "OPTIONS\n";
-  script += "# MOUNTPOINT.  Where the steps cross over, OTHER goes on with what MOUNT wrote, and back.\n";
-  script +=
+  head += "# MOUNTPOINT.  Where the steps cross over, OTHER goes on with what MOUNT wrote, and back.\n";
+  head +=
       "# sh THIS --diff ONE TWO: does so with both and shows where they differ; exit status 2 where they "
       "do.\n";
-  script += "# The layers are made in $DIR (else here), which must be able to hold an upper directory.\n";
-  script +=
+  if (!more.empty()) head += "# " + more + "\n";
+  head += "# The layers are made in $DIR (else here), which must be able to hold an upper directory.\n";
+  head +=
       "# KERNEL_OPTIONS and PROGRAM_OPTIONS in the environment take the place of the mount options "
       "below.\n#\n";
-  script += Comment("Found: " + found.text.substr(0, 2000)) + "\n";
+  return head + Comment("Found: " + found.substr(0, 2000)) + "\n";
+}
+
+std::string FormatScript(const diff::RunPlan& plan, const diff::Difference& found) {
+  std::string script = ScriptHead(found.text);
   script += kPrelude;
   script += "\n# ---- the layers ----\n" + Layers(plan) + "\n" + Options(plan);
   script += "\n# ---- the steps ----\n" + Interests(found.kind, plan.ignored);

@@ -23,6 +23,9 @@ std::string StepLine(const diff::Step& step, bool cross);
 std::string EntryLines(const diff::Entry& entry, bool userxattr);
 std::string TimesLines(const diff::Entry& entry);
 
+// The comment that a script begins with; `more`: a line of it.
+std::string ScriptHead(const std::string& found, const std::string& more = "");
+
 // `plan` has fixed steps.  `found` decides what the script looks at.
 std::string FormatScript(const diff::RunPlan& plan, const diff::Difference& found);
 

@@ -1,4 +1,4 @@
-#include "tests/model/kernel_client.h"
+#include "tests/model/mount_client.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -43,29 +43,28 @@ Result<std::string> ReadAll(int fd) {
 
 }  // namespace
 
-Status KernelClient::Mount() {
-  std::string error;
-  mount_ = test::LiveMount::Kernel(plan_, &error);
-  if (mount_ == nullptr) {
-    std::fprintf(stderr, "%s\n", error.c_str());
-    return Errno(EINVAL);
-  }
+Status MountClient::Mount() {
+  mount_ = program_.empty() ? test::LiveMount::Kernel(plan_, &why_)
+                            : test::LiveMount::Program(program_, plan_, log_path_, &why_);
+  if (mount_ == nullptr) return Errno(EINVAL);
   root_.reset(::open(plan_.mountpoint.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   return root_.get() < 0 ? Status(LastErrno()) : OkStatus();
 }
 
-void KernelClient::Unmount() {
+bool MountClient::Unmount() {
   for (UniqueFd& fd : slots_) fd.reset();
   root_.reset();
+  const bool in_order = mount_ == nullptr || mount_->Unmount(&why_);
   mount_.reset();
+  return in_order;
 }
 
-Status KernelClient::Remount() {
-  Unmount();
+Status MountClient::Remount() {
+  if (!Unmount()) return Errno(EIO);
   return Mount();
 }
 
-Result<UniqueFd> KernelClient::OpenDir(const Path& path) const {
+Result<UniqueFd> MountClient::OpenDir(const Path& path) const {
   open_how how = {};
   how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
@@ -75,26 +74,26 @@ Result<UniqueFd> KernelClient::OpenDir(const Path& path) const {
   return UniqueFd(static_cast<int>(fd));
 }
 
-Result<KernelClient::Place> KernelClient::Find(const Path& path) const {
+Result<MountClient::Place> MountClient::Find(const Path& path) const {
   auto [parent, name] = SplitPath(path);
   PLY_TRY(UniqueFd dir, OpenDir(parent));
   return Place{std::move(dir), path.empty() ? "." : name};
 }
 
-Result<Type> KernelClient::TypeAt(const Place& place) const {
+Result<Type> MountClient::TypeAt(const Place& place) const {
   struct stat st;
   if (::fstatat(place.dir.get(), place.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) return LastErrno();
   return TypeOf(st.st_mode);
 }
 
-Result<Sight> KernelClient::Stat(const Path& path) {
+Result<Sight> MountClient::Stat(const Path& path) {
   PLY_TRY(Place place, Find(path));
   struct stat st;
   if (::fstatat(place.dir.get(), place.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) return LastErrno();
   return SightOf(st);
 }
 
-Result<Listing> KernelClient::List(const Path& path) {
+Result<Listing> MountClient::List(const Path& path) {
   PLY_TRY(UniqueFd dir, OpenDir(path));
   const int fd = ::openat(dir.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return LastErrno();
@@ -112,7 +111,7 @@ Result<Listing> KernelClient::List(const Path& path) {
   return listing;
 }
 
-Result<std::string> KernelClient::ReadFile(const Path& path) {
+Result<std::string> MountClient::ReadFile(const Path& path) {
   PLY_TRY(Place place, Find(path));
   PLY_TRY(Type type, TypeAt(place));
   if (type != Type::kFile) return Errno(EINVAL);
@@ -121,7 +120,7 @@ Result<std::string> KernelClient::ReadFile(const Path& path) {
   return ReadAll(fd.get());
 }
 
-Result<std::string> KernelClient::ReadLink(const Path& path) {
+Result<std::string> MountClient::ReadLink(const Path& path) {
   PLY_TRY(Place place, Find(path));
   PLY_TRY(Type type, TypeAt(place));
   if (type != Type::kSymlink) return Errno(EINVAL);
@@ -131,7 +130,7 @@ Result<std::string> KernelClient::ReadLink(const Path& path) {
   return std::string(target, static_cast<size_t>(n));
 }
 
-Result<std::string> KernelClient::GetXattr(const Path& path, const std::string& name) {
+Result<std::string> MountClient::GetXattr(const Path& path, const std::string& name) {
   PLY_TRY(Place place, Find(path));
   char value[4096];
   const ssize_t n = ::lgetxattr(place.ByPath().c_str(), name.c_str(), value, sizeof value);
@@ -139,7 +138,7 @@ Result<std::string> KernelClient::GetXattr(const Path& path, const std::string& 
   return std::string(value, static_cast<size_t>(n));
 }
 
-Result<std::vector<std::string>> KernelClient::ListXattr(const Path& path) {
+Result<std::vector<std::string>> MountClient::ListXattr(const Path& path) {
   PLY_TRY(Place place, Find(path));
   char list[4096];
   const ssize_t size = ::llistxattr(place.ByPath().c_str(), list, sizeof list);
@@ -154,53 +153,53 @@ Result<std::vector<std::string>> KernelClient::ListXattr(const Path& path) {
   return names;
 }
 
-Status KernelClient::Create(const Path& path, uint32_t mode) {
+Status MountClient::Create(const Path& path, uint32_t mode) {
   PLY_TRY(Place place, Find(path));
   const UniqueFd fd(
       ::openat(place.dir.get(), place.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
   return Done(fd.get());
 }
 
-Status KernelClient::MakeDir(const Path& path, uint32_t mode) {
+Status MountClient::MakeDir(const Path& path, uint32_t mode) {
   PLY_TRY(Place place, Find(path));
   return Done(::mkdirat(place.dir.get(), place.c_str(), mode));
 }
 
-Status KernelClient::MakeNode(const Path& path, Type type, uint32_t mode, uint32_t major, uint32_t minor) {
+Status MountClient::MakeNode(const Path& path, Type type, uint32_t mode, uint32_t major, uint32_t minor) {
   PLY_TRY(Place place, Find(path));
   return Done(::mknodat(place.dir.get(), place.c_str(), TypeBits(type) | mode, makedev(major, minor)));
 }
 
-Status KernelClient::Symlink(const std::string& target, const Path& path) {
+Status MountClient::Symlink(const std::string& target, const Path& path) {
   PLY_TRY(Place place, Find(path));
   return Done(::symlinkat(target.c_str(), place.dir.get(), place.c_str()));
 }
 
-Status KernelClient::Link(const Path& from, const Path& to) {
+Status MountClient::Link(const Path& from, const Path& to) {
   PLY_TRY(Place source, Find(from));
   PLY_CHECK(TypeAt(source));
   PLY_TRY(Place place, Find(to));
   return Done(::linkat(source.dir.get(), source.c_str(), place.dir.get(), place.c_str(), 0));
 }
 
-Status KernelClient::Unlink(const Path& path) {
+Status MountClient::Unlink(const Path& path) {
   PLY_TRY(Place place, Find(path));
   return Done(::unlinkat(place.dir.get(), place.c_str(), 0));
 }
 
-Status KernelClient::RemoveDir(const Path& path) {
+Status MountClient::RemoveDir(const Path& path) {
   PLY_TRY(Place place, Find(path));
   return Done(::unlinkat(place.dir.get(), place.c_str(), AT_REMOVEDIR));
 }
 
-Status KernelClient::Rename(const Path& from, const Path& to, uint32_t flags) {
+Status MountClient::Rename(const Path& from, const Path& to, uint32_t flags) {
   if ((flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT))) return Errno(EINVAL);
   PLY_TRY(Place source, Find(from));
   PLY_TRY(Place place, Find(to));
   return Done(::renameat2(source.dir.get(), source.c_str(), place.dir.get(), place.c_str(), flags));
 }
 
-Status KernelClient::Truncate(const Path& path, uint64_t size) {
+Status MountClient::Truncate(const Path& path, uint64_t size) {
   PLY_TRY(Place place, Find(path));
   PLY_TRY(Type type, TypeAt(place));
   if (type == Type::kDir) return Errno(EISDIR);
@@ -208,36 +207,36 @@ Status KernelClient::Truncate(const Path& path, uint64_t size) {
   return Done(::truncate(place.ByPath().c_str(), static_cast<off_t>(size)));
 }
 
-Status KernelClient::Chmod(const Path& path, uint32_t mode) {
+Status MountClient::Chmod(const Path& path, uint32_t mode) {
   PLY_TRY(Place place, Find(path));
   // glibc's fchmodat needs /proc for AT_SYMLINK_NOFOLLOW and says EOPNOTSUPP itself.
   return Done(
       static_cast<int>(::syscall(kFchmodat2, place.dir.get(), place.c_str(), mode, AT_SYMLINK_NOFOLLOW)));
 }
 
-Status KernelClient::Chown(const Path& path, uint32_t uid, uint32_t gid) {
+Status MountClient::Chown(const Path& path, uint32_t uid, uint32_t gid) {
   PLY_TRY(Place place, Find(path));
   return Done(::fchownat(place.dir.get(), place.c_str(), uid, gid, AT_SYMLINK_NOFOLLOW));
 }
 
-Status KernelClient::SetXattr(const Path& path, const std::string& name, const std::string& value,
+Status MountClient::SetXattr(const Path& path, const std::string& name, const std::string& value,
                               int flags) {
   PLY_TRY(Place place, Find(path));
   return Done(::lsetxattr(place.ByPath().c_str(), name.c_str(), value.data(), value.size(), flags));
 }
 
-Status KernelClient::RemoveXattr(const Path& path, const std::string& name) {
+Status MountClient::RemoveXattr(const Path& path, const std::string& name) {
   PLY_TRY(Place place, Find(path));
   return Done(::lremovexattr(place.ByPath().c_str(), name.c_str()));
 }
 
-Result<int> KernelClient::Slot(int slot) const {
+Result<int> MountClient::Slot(int slot) const {
   const int fd = slots_[static_cast<size_t>(slot)].get();
   if (fd < 0) return Errno(EBADF);
   return fd;
 }
 
-Status KernelClient::Open(int slot, const Path& path, OpenHow how) {
+Status MountClient::Open(int slot, const Path& path, OpenHow how) {
   UniqueFd& fd = slots_[static_cast<size_t>(slot)];
   if (fd.get() >= 0) return Errno(EMFILE);
   PLY_TRY(Place place, Find(path));
@@ -248,7 +247,7 @@ Status KernelClient::Open(int slot, const Path& path, OpenHow how) {
   return Done(fd.get());
 }
 
-Status KernelClient::TmpFile(int slot, const Path& dir, uint32_t mode) {
+Status MountClient::TmpFile(int slot, const Path& dir, uint32_t mode) {
   UniqueFd& fd = slots_[static_cast<size_t>(slot)];
   if (fd.get() >= 0) return Errno(EMFILE);
   PLY_TRY(UniqueFd parent, OpenDir(dir));
@@ -256,46 +255,46 @@ Status KernelClient::TmpFile(int slot, const Path& dir, uint32_t mode) {
   return Done(fd.get());
 }
 
-Status KernelClient::Close(int slot) {
+Status MountClient::Close(int slot) {
   PLY_TRY(int fd, Slot(slot));
   (void)fd;
   slots_[static_cast<size_t>(slot)].reset();
   return OkStatus();
 }
 
-Result<std::string> KernelClient::ReadSlot(int slot) {
+Result<std::string> MountClient::ReadSlot(int slot) {
   PLY_TRY(int fd, Slot(slot));
   return ReadAll(fd);
 }
 
-Status KernelClient::WriteSlot(int slot, uint64_t offset, const std::string& data) {
+Status MountClient::WriteSlot(int slot, uint64_t offset, const std::string& data) {
   PLY_TRY(int fd, Slot(slot));
   return Done(static_cast<int>(::pwrite(fd, data.data(), data.size(), static_cast<off_t>(offset))));
 }
 
-Status KernelClient::TruncateSlot(int slot, uint64_t size) {
+Status MountClient::TruncateSlot(int slot, uint64_t size) {
   PLY_TRY(int fd, Slot(slot));
   return Done(::ftruncate(fd, static_cast<off_t>(size)));
 }
 
-Result<Sight> KernelClient::StatSlot(int slot) {
+Result<Sight> MountClient::StatSlot(int slot) {
   PLY_TRY(int fd, Slot(slot));
   struct stat st;
   if (::fstat(fd, &st) < 0) return LastErrno();
   return SightOf(st);
 }
 
-Status KernelClient::ChmodSlot(int slot, uint32_t mode) {
+Status MountClient::ChmodSlot(int slot, uint32_t mode) {
   PLY_TRY(int fd, Slot(slot));
   return Done(::fchmod(fd, mode));
 }
 
-Status KernelClient::SetXattrSlot(int slot, const std::string& name, const std::string& value) {
+Status MountClient::SetXattrSlot(int slot, const std::string& name, const std::string& value) {
   PLY_TRY(int fd, Slot(slot));
   return Done(::fsetxattr(fd, name.c_str(), value.data(), value.size(), 0));
 }
 
-Status KernelClient::LinkSlot(int slot, const Path& path) {
+Status MountClient::LinkSlot(int slot, const Path& path) {
   PLY_TRY(int fd, Slot(slot));
   PLY_TRY(Place place, Find(path));
   return Done(::linkat(fd, "", place.dir.get(), place.c_str(), AT_EMPTY_PATH));

@@ -1,8 +1,8 @@
-// KernelClient: a real mount of kernel overlayfs as an Overlay, by system calls.
+// MountClient: a real mount as an Overlay, by system calls: of kernel overlayfs, or of a program that mounts.
 //
 // Owned by a test; one thread, root.
-#ifndef PLYFS_TESTS_MODEL_KERNEL_CLIENT_H_
-#define PLYFS_TESTS_MODEL_KERNEL_CLIENT_H_
+#ifndef PLYFS_TESTS_MODEL_MOUNT_CLIENT_H_
+#define PLYFS_TESTS_MODEL_MOUNT_CLIENT_H_
 
 #include <array>
 #include <memory>
@@ -14,12 +14,17 @@
 
 namespace plyfs::model {
 
-class KernelClient : public Overlay {
+class MountClient : public Overlay {
  public:
-  explicit KernelClient(test::MountPlan plan) : plan_(std::move(plan)) {}
-  ~KernelClient() override { Unmount(); }
+  // `program` is empty for the kernel's; `log_path` takes what it prints.
+  explicit MountClient(test::MountPlan plan, std::string program = "", std::string log_path = "")
+      : plan_(std::move(plan)), program_(std::move(program)), log_path_(std::move(log_path)) {}
+  ~MountClient() override { Unmount(); }
   Status Mount();
-  void Unmount();
+  // False: the program did not end in order, and why() says how.
+  bool Unmount();
+  // One line on what failed last.
+  const std::string& why() const { return why_; }
 
   Result<Sight> Stat(const Path& path) override;
   Result<Listing> List(const Path& path) override;
@@ -72,6 +77,8 @@ class KernelClient : public Overlay {
   Result<Type> TypeAt(const Place& place) const;
 
   const test::MountPlan plan_;
+  const std::string program_, log_path_;
+  std::string why_;
   std::unique_ptr<test::LiveMount> mount_;
   UniqueFd root_;
   std::array<UniqueFd, kSlots> slots_;
@@ -79,4 +86,4 @@ class KernelClient : public Overlay {
 
 }  // namespace plyfs::model
 
-#endif  // PLYFS_TESTS_MODEL_KERNEL_CLIENT_H_
+#endif  // PLYFS_TESTS_MODEL_MOUNT_CLIENT_H_
