@@ -15,13 +15,14 @@ constexpr uint16_t kMaxBackground = 64;                 // the default of 12 cho
 // that returned is in the layer), POSIX_LOCKS and FLOCK_LOCKS (F19: the kernel locks by itself),
 // HANDLE_KILLPRIV (version 2 instead), EXPORT_SUPPORT (F14), SECURITY_CTX (the engine does not label),
 // NO_OPEN (it excludes ATOMIC_O_TRUNC), ASYNC_DIO (the client drops the pages of what is written before such
-// a write only, not after it: fs/fuse/file.c:fuse_aio_complete; what is read meanwhile stays old for good).
-constexpr uint64_t kAlways = wire::kAsyncRead | wire::kAtomicOTrunc | wire::kBigWrites | wire::kHasIoctlDir |
-                             wire::kDoReadDirPlus | wire::kReadDirPlusAuto | wire::kParallelDirOps |
-                             wire::kMaxPages | wire::kCacheSymlinks | wire::kExplicitInvalData |
-                             wire::kHandleKillPrivV2 | wire::kSetXattrExt | wire::kInitExt |
-                             wire::kCreateSuppGroup | wire::kHasExpireOnly | wire::kDirectIoAllowMmap |
-                             wire::kNoExportSupport | wire::kHasResend;
+// a write only, not after it: fs/fuse/file.c:fuse_aio_complete; what is read meanwhile stays old for good),
+// READDIRPLUS_AUTO (it asks for plain entries behind the first few of a directory that is read to its end
+// before it is looked at, as find does; who gets attributes is for tree/list_habits.h to say).
+constexpr uint64_t kAlways =
+    wire::kAsyncRead | wire::kAtomicOTrunc | wire::kBigWrites | wire::kHasIoctlDir | wire::kDoReadDirPlus |
+    wire::kParallelDirOps | wire::kMaxPages | wire::kCacheSymlinks | wire::kExplicitInvalData |
+    wire::kHandleKillPrivV2 | wire::kSetXattrExt | wire::kInitExt | wire::kCreateSuppGroup |
+    wire::kHasExpireOnly | wire::kDirectIoAllowMmap | wire::kNoExportSupport | wire::kHasResend;
 // The umask must not come before a default ACL has been looked for (F24).
 constexpr uint64_t kWithAcl = wire::kPosixAcl | wire::kDontMask;
 

@@ -46,7 +46,8 @@ TEST(Init, TakesWhatItWantsOfAKernelThatOffersEverything) {
 TEST(Init, NeverAsksForWhatWouldHarm) {
   const auto result = Negotiate(Kernel(45));
   ASSERT_TRUE(result.ok());
-  for (int bit : {1, 10, 12, 16, 19}) {  // POSIX_LOCKS, FLOCK_LOCKS, AUTO_INVAL_DATA, WRITEBACK, KILLPRIV
+  // POSIX_LOCKS, FLOCK_LOCKS, AUTO_INVAL_DATA, READDIRPLUS_AUTO, WRITEBACK, KILLPRIV
+  for (int bit : {1, 10, 12, 14, 16, 19}) {
     EXPECT_EQ(result->reply.flags & (1u << bit), 0u) << bit;
   }
   for (int bit : {37, 40, 41, 42}) {  // PASSTHROUGH, ALLOW_IDMAP, OVER_IO_URING, REQUEST_TIMEOUT

@@ -79,6 +79,23 @@ class Caches(TwinTest):
         asked = [line for line in again if " LOOKUP " in line or " GETATTR " in line and "node=1 " not in line]
         self.assertEqual(asked, [])
 
+    def test_a_large_directory_that_is_read_to_its_end_first(self):
+        for folder in ("d", "e"):
+            os.mkdir(self.path("l", folder))
+            for i in range(600):
+                self.write(f"l/{folder}/f{i:03}", "")
+        self.serve(",lower=watch")
+
+        def list_then_stat():
+            for folder in ("m/d", "m/e"):
+                for name in os.listdir(self.path(folder)):
+                    os.lstat(self.path(folder, name))
+        asked = self.asked(list_then_stat)
+        lookups = [line for line in asked if " LOOKUP " in line]
+        # Of each file in the first directory, of the directories themselves, and of whoever shows its habits.
+        self.assertLess(len(lookups), 620, lookups[-3:])
+        self.assertEqual([line for line in asked if " READDIR " in line], [])
+
     def test_listings_are_kept_between_opens(self):
         self.lay()
         self.serve(",lower=watch")
