@@ -158,6 +158,17 @@ Result<std::string> ListXattr(int fd, Holds holds) {
   });
 }
 
+Result<std::string> ListXattrAt(int dirfd, const char* name) {
+  return ReadAll([&](char* buffer, size_t size) {
+    return Length(Call(Op::kListXattr, [&] {
+      if (FaultAt(Op::kXattrAt) == 0 && HaveXattrAt()) {
+        return static_cast<ssize_t>(::syscall(kListXattrAt, dirfd, name, AT_SYMLINK_NOFOLLOW, buffer, size));
+      }
+      return ::llistxattr((std::string(FdPath(dirfd).c_str()) + "/" + name).c_str(), buffer, size);
+    }));
+  });
+}
+
 Result<std::string> FListXattr(int fd) {
   return ReadAll([&](char* buffer, size_t size) {
     return Length(Call(Op::kListXattr, [&] { return ::flistxattr(fd, buffer, size); }));

@@ -42,6 +42,8 @@ Status FRemoveXattr(int fd, const char* name);
 // The names as the kernel lists them, each ended by NUL.
 Result<std::string> ListXattr(int fd, Holds holds = Holds::kAnything);
 Result<std::string> FListXattr(int fd);
+// Of the object named `name`, a single component, in the directory `dirfd`; a symlink's are its own.
+Result<std::string> ListXattrAt(int dirfd, const char* name);
 
 }  // namespace plyfs::sys
 

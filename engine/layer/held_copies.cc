@@ -19,6 +19,12 @@ void HeldCopies::Lease::Add(UniqueFd copy) {
   copies_.push_back(std::move(copy));
 }
 
+void HeldCopies::Lease::Refill(std::vector<UniqueFd> copies) {
+  copies_.clear();
+  opened_ = 0;
+  for (UniqueFd& copy : copies) Add(room() > 0 ? std::move(copy) : UniqueFd());
+}
+
 void HeldCopies::Lease::Reset() {
   copies_.clear();  // closed before their room is given away
   if (home_) home_->GiveBack(room_);
@@ -90,6 +96,12 @@ size_t HeldCopies::remembered() {
 bool HeldCopies::Has(NodeId dir) {
   MutexLock lock(mu_);
   return held_.contains(dir);
+}
+
+int ReadCopies::Of(LayerId layer) const {
+  auto at = std::lower_bound(layers.begin(), layers.end(), layer);
+  if (at == layers.end() || *at != layer) return -1;
+  return copies.fd(static_cast<size_t>(at - layers.begin()));
 }
 
 }  // namespace plyfs

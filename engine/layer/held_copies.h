@@ -42,6 +42,9 @@ class HeldCopies {
     size_t size() const { return copies_.size(); }
     // To be taken out by who reads it; the room is this lease's to its end.
     UniqueFd Take(size_t i) { return std::move(copies_[i]); }
+    // All of them are these now, as far as there is room.
+    void Refill(std::vector<UniqueFd> copies);
+    int fd(size_t i) const { return copies_[i].get(); }
 
    private:
     friend class HeldCopies;
@@ -87,6 +90,17 @@ class HeldCopies {
   absl::flat_hash_map<NodeId, Entry> held_ ABSL_GUARDED_BY(mu_);
   // In the order in which they were put; those taken since are passed over.
   std::deque<std::pair<NodeId, uint64_t>> order_ ABSL_GUARDED_BY(mu_);
+};
+
+// The copies of a directory that was read, for whoever looks at what it has listed: a name is asked for
+// through them by itself.  Constant once made; any thread.
+struct ReadCopies {
+  HeldCopies::Lease copies;
+  std::vector<LayerId> layers;  // of each, ascending
+  uint32_t word = 0;            // they are the directory's copies as long as its watch word is this
+
+  // -1: none.
+  int Of(LayerId layer) const;
 };
 
 }  // namespace plyfs

@@ -74,6 +74,7 @@ struct ProbeContext {
   RingPool* rings;                     // null: none
   HeldCopies* held = nullptr;          // not null: a directory's copies are opened to be read soon
   SideBySide* side_by_side = nullptr;  // likewise, side by side
+  const ReadCopies* copies = nullptr;  // not null: of the parent directory, so that files need not be opened
 };
 
 // `upper_dir` is a descriptor of the parent directory in upper, or -1.  Errors: those of the layers, and the

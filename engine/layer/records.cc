@@ -52,7 +52,14 @@ bool Names(std::string_view list, std::string_view name) {
 
 // Most objects have no record at all: one call tells, where there would be one for each.
 Result<bool> Records::MayHaveAny(int fd, sys::Holds holds) const {
-  Result<std::string> list = sys::ListXattr(fd, holds);
+  return AnyAmong(sys::ListXattr(fd, holds));
+}
+
+Result<bool> Records::MayHaveAnyAt(int dir, const char* name) const {
+  return AnyAmong(sys::ListXattrAt(dir, name));
+}
+
+Result<bool> Records::AnyAmong(const Result<std::string>& list) const {
   if (list.error() == EOPNOTSUPP) return false;
   if (list.error() == ERANGE || list.error() == E2BIG) return true;
   if (!list.ok()) return list.status();

@@ -33,6 +33,9 @@ class Records {
   // Whether names like ".wh.x" are whiteouts (format/whiteout_names.h).
   bool read_whiteout_names() const { return names_.others(); }
 
+  // Whether the object named `name` in `dir`, no directory, may have a record that Read asks for.
+  Result<bool> MayHaveAnyAt(int dir, const char* name) const;
+
   // Fills in what `wanted` asks of the object behind `fd`, which has been found to be finding->found.
   // `opened`: not O_PATH.
   Status Read(int fd, bool opened, const WantedRecords& wanted, Finding* finding) const;
@@ -40,6 +43,7 @@ class Records {
  private:
   // Whether the object may have any record that is asked for.
   Result<bool> MayHaveAny(int fd, sys::Holds holds) const;
+  Result<bool> AnyAmong(const Result<std::string>& list) const;
   Result<Opaque> ReadOpaque(int fd, sys::Holds holds) const;
 
   const XattrNames names_;

@@ -22,14 +22,18 @@ struct View {
   uint64_t sequence = 0;
 };
 
-Result<View> TakeView(Parts& parts, OpenDir& dir, bool afresh) {
+Result<View> TakeView(Parts& parts, OpenDir& dir, bool afresh, bool looks) {
   std::shared_ptr<MergedDir> fresh;
+  std::shared_ptr<ReadCopies> copies = looks ? std::make_shared<ReadCopies>() : nullptr;
   {
     MutexLock lock(dir.mu);
     if (!afresh && dir.listing) return View{dir.listing, dir.view};
   }
-  PLY_TRY(fresh, LoadListing(parts, dir.inode));
+  PLY_TRY(fresh, LoadListing(parts, dir.inode, copies.get()));
+  if (copies && copies->layers.empty()) copies = nullptr;
+  std::shared_ptr<const ReadCopies> before = std::move(copies);  // closed after the lock
   MutexLock lock(dir.mu);
+  dir.copies.swap(before);
   if (dir.listing) dir.listing->UnpinView(dir.view);
   dir.listing = std::move(fresh);
   dir.view = dir.listing->PinView();
@@ -75,8 +79,8 @@ bool AtimeIsDue(Parts& parts, const InodeRef& dir, uint32_t open_flags) {
 }
 
 Status VisitListing(Parts& parts, OpenDir& dir, Cookie from,
-                    const std::function<Result<bool>(const DirEntry&)>& visit) {
-  PLY_TRY(View view, TakeView(parts, dir, from == 0));
+                    const std::function<Result<bool>(const DirEntry&)>& visit, bool looks) {
+  PLY_TRY(View view, TakeView(parts, dir, from == 0, looks));
   NoteCaching(parts, dir, view);
   if (from == 0 && AtimeIsDue(parts, dir.inode, dir.flags)) TouchAtime(parts, dir.inode);
   if (from < kAfterDot) {

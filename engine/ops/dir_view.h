@@ -15,9 +15,10 @@ bool AtimeIsDue(Parts& parts, const InodeRef& dir, uint32_t open_flags);
 
 // A batch of entries in cookie order.  `from` 0 begins the listing anew (D4, D5); any other goes on in the
 // snapshot.  Calls `visit` with each entry, "." and ".." first, until it answers false or the listing ends.
-// ENOENT: the directory was removed (D7).
+// ENOENT: the directory was removed (D7).  `looks`: the names are looked at as well, so OpenDir::copies are
+// kept.
 Status VisitListing(Parts& parts, OpenDir& dir, Cookie from,
-                    const std::function<Result<bool>(const DirEntry&)>& visit);
+                    const std::function<Result<bool>(const DirEntry&)>& visit, bool looks = false);
 
 }  // namespace plyfs
 

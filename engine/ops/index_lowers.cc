@@ -60,6 +60,7 @@ struct Copy {
     uint8_t type;
     bool whiteout;
   };
+  bool read_ahead = false;
   std::vector<Entry> entries;
   std::string names;
 
@@ -86,6 +87,11 @@ class LowerReader {
       }
       to_read_.push_back(i);
     }
+    keep_ = reading.keep && std::any_of(to_read_.begin(), to_read_.end(),
+                                        [&](size_t i) { return LayerOf(i).trusted_index() == nullptr; });
+    if (!keep_) return;
+    kept_.resize(lowers_.size());
+    if (!held_.reserved()) parts.held.Reserve(lowers_.size(), &held_);
   }
 
   Result<std::shared_ptr<const LowerIndex>> Read(bool* xwhiteouts) {
@@ -102,15 +108,24 @@ class LowerReader {
         parts_.side_by_side.ForEach(count, WaitsFor(to_read_[first]), look);
       }
       for (size_t i = 0; i < count; ++i) {
-        const Copy copy = std::move(copies[i]);
+        Copy copy = std::move(copies[i]);
         PLY_CHECK(Add(to_read_[first + i], copy));
         *xwhiteouts |= copy.look == XattrWhiteouts::kEverywhere;
+        if (keep_) kept_[to_read_[first + i]] = std::move(copy.fd);
       }
     }
+    KeepCopies();
     return builder_.Build(parts_.tree.layer_sets);
   }
 
  private:
+  void KeepCopies() {
+    if (!keep_) return;
+    held_.Refill(std::move(kept_));
+    reading_.keep->copies = std::move(held_);
+    reading_.keep->layers = lowers_.layers->layers();
+  }
+
   const Layer& LayerOf(size_t i) const { return parts_.stack->lower(lowers_.layer(i)); }
 
   bool AreFewIndexed(size_t first, size_t count) const {
@@ -150,14 +165,16 @@ class LowerReader {
     return OkStatus();
   }
 
-  // Likewise; and closes it.
+  // Likewise; and closes it, unless it is to be kept.
   Status ReadAhead(Copy* copy) const {
     if (copy->indexed || !copy->fd.valid()) return OkStatus();
-    const UniqueFd fd = std::move(copy->fd);
-    return ScanDirectory(fd.get(), parts_.records, copy->look, [&](const ScannedEntry& e) {
+    copy->read_ahead = true;
+    Status scanned = ScanDirectory(copy->fd.get(), parts_.records, copy->look, [&](const ScannedEntry& e) {
       copy->Append(e);
       return copy->entries.size() <= reading_.most_names ? OkStatus() : Status(Errno(kTooMany));
     });
+    if (!keep_) copy->fd.reset();
+    return scanned;
   }
 
   Status Add(size_t i, const Copy& copy) {
@@ -172,7 +189,7 @@ class LowerReader {
       PLY_CHECK(AddEntry(layer, ScannedEntry{name, e.ino, e.type, e.whiteout, Hides(name)}));
       names.remove_prefix(e.name_size);
     }
-    if (!copy.fd.valid()) return OkStatus();
+    if (copy.read_ahead || !copy.fd.valid()) return OkStatus();
     Status scanned = ScanDirectory(copy.fd.get(), parts_.records, copy.look,
                                    [&](const ScannedEntry& e) { return AddEntry(layer, e); });
     return scanned.error() == ENOENT ? OkStatus() : scanned;
@@ -210,6 +227,8 @@ class LowerReader {
   HeldCopies::Lease held_;
   bool known_plain_ = false;
   std::vector<size_t> to_read_;  // of the lower members
+  bool keep_ = false;
+  std::vector<UniqueFd> kept_;  // of all members
   LowerIndexBuilder builder_;
 };
 

@@ -19,6 +19,8 @@ struct Reading {
   Coherence::Marking* marking = nullptr;
   // What the lookup has seen of the copies still holds, or will prove not to.
   bool as_seen = false;
+  // Not null: takes the copies that were opened, as far as there is room for them.
+  ReadCopies* keep = nullptr;
 };
 
 // More names than were asked for: no error of any layer.

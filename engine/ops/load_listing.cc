@@ -126,7 +126,9 @@ Result<std::shared_ptr<MergedDir>> ReadAndWatch(Parts& parts, const InodeRef& di
   return made;
 }
 
-Result<std::shared_ptr<MergedDir>> Load(Parts& parts, const InodeRef& dir, uint64_t most_names) {
+// `keep`: as LoadListing.
+Result<std::shared_ptr<MergedDir>> Load(Parts& parts, const InodeRef& dir, uint64_t most_names,
+                                        ReadCopies* keep) {
   Exclusion::Hold loading = parts.listings.Acquire(dir->id());
   constexpr int kRounds = 8;
   std::shared_ptr<MergedDir> made;
@@ -137,9 +139,14 @@ Result<std::shared_ptr<MergedDir>> Load(Parts& parts, const InodeRef& dir, uint6
       dir->DropListing();  // nobody would have told of a change (U2)
     }
     uint64_t version = dir->listing_version();
-    PLY_TRY(made, ReadAndWatch(parts, dir, Reading{most_names}, &trust));
+    Reading reading;
+    reading.most_names = most_names;
+    reading.keep = keep;
+    if (keep) *keep = ReadCopies();
+    PLY_TRY(made, ReadAndWatch(parts, dir, reading, &trust));
     if (!made || !dir->PublishListing(made, version)) continue;
     if (StillWatched(*dir, trust)) {
+      if (keep) keep->word = trust.word;
       parts.tree.listings.Charge(dir, made->bytes());
       return made;
     }
@@ -153,17 +160,17 @@ Result<std::shared_ptr<MergedDir>> Load(Parts& parts, const InodeRef& dir, uint6
 
 }  // namespace
 
-Result<std::shared_ptr<MergedDir>> LoadListing(Parts& parts, const InodeRef& dir) {
+Result<std::shared_ptr<MergedDir>> LoadListing(Parts& parts, const InodeRef& dir, ReadCopies* keep) {
   if (dir->unlinked()) return Errno(ENOENT);  // D7
   if (auto known = dir->listing(); known && dir->watched()) {
     dir->NoteListingUse();
     return known;
   }
-  return Load(parts, dir, ~uint64_t{0});
+  return Load(parts, dir, ~uint64_t{0}, keep);
 }
 
 Result<bool> BuyListing(Parts& parts, const InodeRef& dir, uint64_t most_names) {
-  Result<std::shared_ptr<MergedDir>> bought = Load(parts, dir, most_names);
+  Result<std::shared_ptr<MergedDir>> bought = Load(parts, dir, most_names, nullptr);
   if (bought.error() == kTooMany) return false;
   if (!bought.ok()) return bought.status();
   return dir->listing() != nullptr;

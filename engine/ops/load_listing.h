@@ -11,7 +11,8 @@
 
 namespace plyfs {
 
-Result<std::shared_ptr<MergedDir>> LoadListing(Parts& parts, const InodeRef& dir);
+// `keep`: takes the copies that were opened for it, if any were and they are still the directory's.
+Result<std::shared_ptr<MergedDir>> LoadListing(Parts& parts, const InodeRef& dir, ReadCopies* keep = nullptr);
 
 // The same for who wants it for looking names up, if it has at most `most_names` in all layers together.
 // False: it has more, or is not to be kept.

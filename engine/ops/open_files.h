@@ -17,6 +17,8 @@
 
 namespace plyfs {
 
+struct ReadCopies;
+
 struct OpenFile {
   OpenFile(InodeRef opened, uint32_t open_flags) : inode(std::move(opened)), flags(open_flags) {
     inode->AddOpen();
@@ -56,6 +58,8 @@ struct OpenDir {
   Mutex mu{LockRank::kOpenDir};
   std::shared_ptr<MergedDir> listing ABSL_GUARDED_BY(mu);
   uint64_t view ABSL_GUARDED_BY(mu) = 0;
+  // Of the directory, where this has read it and its names are looked at; null.
+  std::shared_ptr<const ReadCopies> copies ABSL_GUARDED_BY(mu);
 };
 
 template <typename Open>

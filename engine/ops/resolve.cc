@@ -149,7 +149,8 @@ InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found
 
 namespace {
 
-Result<Probed> Ask(Parts& parts, const InodeRef& dir, Name name, const Lowers& lowers, HeldCopies* held) {
+Result<Probed> Ask(Parts& parts, const InodeRef& dir, Name name, const Lowers& lowers, HeldCopies* held,
+                   const ReadCopies* copies = nullptr) {
   int upper_fd = -1;
   SharedFd upper;
   if (dir->is_upper()) {
@@ -158,6 +159,7 @@ Result<Probed> Ask(Parts& parts, const InodeRef& dir, Name name, const Lowers& l
   }
   ProbeContext context = parts.probe_context();
   context.held = held;
+  context.copies = copies;
   context.side_by_side = &parts.side_by_side;
   return ProbeName(context, upper_fd, lowers, name);
 }
@@ -260,12 +262,13 @@ std::optional<Loaded> Record(Parts& parts, const InodeRef& dir, Name name, Trust
 
 // Nothing: as above.
 Result<std::optional<Loaded>> LoadOnce(Parts& parts, const InodeRef& dir, Name name, Trust trust,
-                                       const DentryCache::Ticket& ticket) {
+                                       const DentryCache::Ticket& ticket, const ReadCopies* copies_read) {
   DentryCache& dentries = parts.tree.dentries;
   Listed listed = trust.keeps() ? ListedName(parts.tree, *dir, name) : Listed();
   if (listed.absent()) return Record(parts, dir, name, trust, ticket, InodeRef());
   uint64_t rounds = parts.coherence ? parts.coherence->rounds() : 0;
-  Result<Probed> probed = Ask(parts, dir, name, WhomToAsk(*dir, listed), &parts.held);
+  if (copies_read && !(trust.keeps() && copies_read->word == trust.word)) copies_read = nullptr;
+  Result<Probed> probed = Ask(parts, dir, name, WhomToAsk(*dir, listed), &parts.held, copies_read);
   if (!probed.ok()) {
     dentries.Abandon(ticket, name);
     return probed.status();
@@ -296,7 +299,8 @@ Result<std::optional<Loaded>> LoadOnce(Parts& parts, const InodeRef& dir, Name n
 
 }  // namespace
 
-Result<InodeRef> Resolve(Parts& parts, const InodeRef& dir, Name name, Buying buying) {
+Result<InodeRef> Resolve(Parts& parts, const InodeRef& dir, Name name, Buying buying,
+                         const ReadCopies* copies) {
   constexpr int kRounds = 64;
   DentryCache& dentries = parts.tree.dentries;
   for (int round = 0; round < kRounds; ++round) {
@@ -313,7 +317,7 @@ Result<InodeRef> Resolve(Parts& parts, const InodeRef& dir, Name name, Buying bu
     DentryCache::Found found = dentries.FindOrBegin(dir->id(), name, &ticket);
     if (auto known = Known(parts, dir, name, found)) return *known;
     if (found.state != DentryCache::State::kUnknown) continue;
-    PLY_TRY(std::optional<Loaded> loaded, LoadOnce(parts, dir, name, trust, ticket));
+    PLY_TRY(std::optional<Loaded> loaded, LoadOnce(parts, dir, name, trust, ticket, copies));
     // Where nobody would tell of a change, nothing is kept (U2).
     if (loaded && (loaded->kept || !trust.keeps())) return loaded->inode;
   }

@@ -12,8 +12,10 @@ namespace plyfs {
 // Whether the directory may be read whole for the sake of the names to come.
 enum class Buying { kIfDue, kNever };
 
-// Null: there is no such name (a fact, cached).  Errors as ProbeName.
-Result<InodeRef> Resolve(Parts& parts, const InodeRef& dir, Name name, Buying buying = Buying::kIfDue);
+// Null: there is no such name (a fact, cached).  Errors as ProbeName.  `copies`: of the directory, if they
+// are open.
+Result<InodeRef> Resolve(Parts& parts, const InodeRef& dir, Name name, Buying buying = Buying::kIfDue,
+                         const ReadCopies* copies = nullptr);
 
 // Likewise, but ENOENT for none.
 Result<InodeRef> ResolvePresent(Parts& parts, const InodeRef& dir, Name name);

@@ -188,6 +188,45 @@ TEST_F(ManyLayersTest, CreatingAndRemovingCostsTheSameCallsAtAnyNumber) {
   }
 }
 
+TEST_F(ManyLayersTest, LookingAtWhatIsListedTakesTwoCallsAName) {
+  struct Counts : FaultHook {
+    // kXattrAt is a way to make a call, and none by itself.
+    int Before(Op op) override { return calls += op != Op::kXattrAt, 0; }
+    std::atomic<int> calls = 0;
+  };
+  MakeLayers();
+  for (LowerMode mode : {LowerMode::kFrozen, LowerMode::kWatch}) {
+    MountMany(mode);
+    const NodeId d = Walk("d");
+    Result<Opened> dir = fs_->OpenDir(me_, d, 0);
+    ASSERT_TRUE(dir.ok());
+    std::vector<NodeId> nodes;
+    Cookie last = 0;
+    size_t most = 10;
+    const auto sink = [&](const DirEntry& listed, const Entry& entry) {
+      if (nodes.size() == most) return false;
+      if (entry.node != 0) nodes.push_back(entry.node);
+      last = listed.next;
+      return true;
+    };
+    ASSERT_TRUE(fs_->ReadDirPlus(me_, d, dir->handle, 0, sink).ok());
+    ASSERT_EQ(nodes.size(), most);
+    most = kLayers;
+    Counts counts;
+    {
+      ScopedFaults faults(&counts);
+      ASSERT_TRUE(fs_->ReadDirPlus(me_, d, dir->handle, last, sink).ok());
+    }
+    ASSERT_EQ(nodes.size(), most);
+    // The eleventh was looked at already, and did not fit.
+    EXPECT_LE(counts.calls, 2 * (kLayers - 10));
+    EXPECT_GE(counts.calls, kLayers - 11);
+    for (NodeId node : nodes) fs_->Forget(node, 1);
+    fs_->ReleaseDir(d, dir->handle);
+    Unmount();
+  }
+}
+
 TEST_F(ManyLayersTest, DescriptorsAreGivenBack) {
   MakeLayers();
   for (int k = 0; k < 60; ++k) {
