@@ -15,8 +15,10 @@ namespace {
 Entry Attributes(Parts& parts, const InodeRef& dir, const DirEntry& entry, const ReadCopies* copies) {
   if (entry.name == "." || entry.name == "..") return Entry();
   Name name = Name::Trusted(entry.name);
-  bool known = parts.tree.dentries.Find(dir->id(), name).state == DentryCache::State::kPresent;
-  if (!known && !IsCheap(*dir, ListedName(parts.tree, *dir, name))) return Entry();
+  const auto known = [&] {
+    return parts.tree.dentries.Find(dir->id(), name).state == DentryCache::State::kPresent;
+  };
+  if (!IsCheap(*dir, ListedName(parts.tree, *dir, name)) && !known()) return Entry();
   Result<InodeRef> inode = Resolve(parts, dir, name, Buying::kNever, copies);
   if (!inode.ok() || !*inode) return Entry();
   parts.tree.inodes.AddLookup(**inode);

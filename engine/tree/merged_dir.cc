@@ -81,12 +81,20 @@ std::vector<MergedDir::Row> MergedDir::Read(uint64_t view, Cookie after, size_t 
   ReaderLock lock(mu_);
   size_t n = index_ ? index_->size() : 0;
   Cookie at = std::max(after, first_cookie_) - first_cookie_;
+  rows.reserve(std::min<size_t>(limit, (n > at ? n - at : 0) + deltas_.size()));
+  // Mostly nothing was changed since it was read.
+  const bool any_died = !index_died_.empty(), any_other = !index_ino_.empty();
   for (size_t i = at; i < n && rows.size() < limit; ++i) {
-    auto died = index_died_.find(static_cast<uint32_t>(i));
-    if (died != index_died_.end() && died->second <= view) continue;
+    if (any_died) {
+      auto died = index_died_.find(static_cast<uint32_t>(i));
+      if (died != index_died_.end() && died->second <= view) continue;
+    }
     const LowerIndex::Entry& e = index_->entry(i);
-    auto other = index_ino_.find(static_cast<uint32_t>(i));
-    uint64_t ino = other == index_ino_.end() ? e.ino : other->second;
+    uint64_t ino = e.ino;
+    if (any_other) {
+      auto other = index_ino_.find(static_cast<uint32_t>(i));
+      if (other != index_ino_.end()) ino = other->second;
+    }
     rows.push_back(Row{std::string(index_->name(i)), ino, e.type, first_cookie_ + i + 1});
   }
   auto it = std::upper_bound(deltas_.begin(), deltas_.end(), after,
@@ -102,8 +110,8 @@ MergedDir::Held MergedDir::Find(const Name& name) const {
   std::optional<uint32_t> i = index_ ? index_->Find(name) : std::nullopt;
   if (i) held.entry = &index_->entry(*i);
   ReaderLock lock(mu_);
-  held.upper = current_.contains(name.bytes());
-  held.lower = i && !index_died_.contains(*i);
+  held.upper = !current_.empty() && current_.contains(name.bytes());
+  held.lower = i && (index_died_.empty() || !index_died_.contains(*i));
   return held;
 }
 
