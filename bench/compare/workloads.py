@@ -54,7 +54,9 @@ def find(run):
 
 def create(run):
     files = [f"{run.stack.dirs[0]}/n{i}" for i in range(run.stack.sizes.creates)]
-    run.loop("create+unlink", "first", "create", files)
+    done = run.loop("create+unlink", "first", "create", files)
+    # Names that are new again, where the directory is known by now, and is in upper.
+    run.loop("create+unlink", "again", "create", [f"{name}again" for name in files[:done]])
 
 
 def read(run):

@@ -14,6 +14,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 PLYFS = os.environ.get("PLYFS_BIN", os.path.join(ROOT, "build/bin/plyfs"))
 sys.path.append(os.path.join(ROOT, "bench/compare"))
 import host  # pylint: disable=wrong-import-position
+import judged  # pylint: disable=wrong-import-position
 PROGRAMS = os.environ.get("PLYFS_BENCH_BIN", os.path.join(ROOT, "build/bin"))
 
 
@@ -62,6 +63,13 @@ class BenchSmoke(unittest.TestCase):
             works = {row["work"] for row in self.rows(contender=contender)}
             self.assertEqual(works, {"mount", "stat", "stat again and again", "absent", "ls", "find -ls", "create+unlink",
                                      "open+read", "copy-up", "du", "tar", "git status", "C compile"})
+
+    def test_growth_of_creating_is_judged_where_the_directory_is_known(self):
+        for contender in ("kernel", "plyfs", "flat", "fuse_null"):
+            states = {row["state"]: row["samples"][0]["ops"] for row in self.rows(work="create+unlink", contender=contender)}
+            self.assertEqual(states, {"first": 20, "again": 20}, contender)
+        self.assertIn(("create+unlink", "again"), judged.GROWTH)
+        self.assertNotIn("first", {state for _, state in judged.GROWTH})
 
     def test_samples_are_what_was_asked_for(self):
         for row in self.rows(work="stat", state="first"):
