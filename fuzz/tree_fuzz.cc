@@ -167,8 +167,9 @@ InodeRef World::FinishLoad(size_t i) {
   InodeRef inode;
   if (load.answer) inode = Admit(load.dir, load.name, *load.answer);
   const Name name = Name::Trusted(load.name);
-  const bool kept = tree_.dentries.Finish(
-      load.ticket, name, {inode ? State::kPresent : State::kAbsent, inode ? inode->id() : 0});
+  const bool kept = tree_.dentries.Finish(load.ticket, name,
+                                          {inode ? State::kPresent : State::kAbsent, inode ? inode->id() : 0},
+                                          inode ? inode->SpellingOf(*load.dir, load.name) : LowerPath());
   REQUIRE(kept == !load.doubted);
   if (kept || !inode) return inode;
   if (tree_.dentries.Find(load.dir->id(), name).node != inode->id()) inode->RemoveName(*load.dir, load.name);
@@ -269,7 +270,7 @@ void World::Rename(const InodeRef& dir, const std::string& name, const InodeRef&
     inode->AddName(to, to_name);
     inode->RemoveName(*dir, name);
   }
-  tree_.dentries.SetPresent(to->id(), Name::Trusted(to_name), inode->id());
+  tree_.dentries.SetPresent(to->id(), Name::Trusted(to_name), inode->id(), inode->SpellingOf(*to, to_name));
   if (target) Lose(to, to_name, target);
   dir->ChangeListing([&](MergedDir& l) { l.Remove(name); });
   tree_.dentries.SetAbsent(dir->id(), Name::Trusted(name));
@@ -409,6 +410,8 @@ void World::Do(const uint8_t* r) {
       break;
     case 13:
       (void)tree_.listings.ReleaseForgotten();
+      tree_.inodes.Shrink();
+      tree_.dentries.Shrink();
       break;
     case 14:
       // Names that are not there, until some are forgotten for want of room.

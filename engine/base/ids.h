@@ -10,6 +10,7 @@ namespace plyfs {
 // the high 32.  Never reused for another object; the root is 1.
 using NodeId = uint64_t;
 inline constexpr NodeId kRootNode = 1;
+inline constexpr uint32_t kMaxSlots = uint32_t{1} << 28;
 
 // A layer of the stack: kUpper, or the number of a lower layer, 0 being the topmost.
 using LayerId = int32_t;

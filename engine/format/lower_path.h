@@ -30,6 +30,9 @@ class LowerPath {
     return a.node_ == b.node_ || a.ToString() == b.ToString();
   }
 
+  // Not only equal: both are copies of one.
+  bool IsSameCopy(const LowerPath& other) const { return node_ == other.node_; }
+
   LowerPath(const LowerPath& other) : node_(Ref(other.node_)) {}
   LowerPath(LowerPath&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
   LowerPath& operator=(LowerPath other) noexcept {

@@ -63,7 +63,7 @@ void PublishObject(Parts& parts, const InodeRef& inode, const StagedCopy& staged
 void PublishName(Parts& parts, const InodeRef& inode, const InodeName& at, Trust trust, bool other_number) {
   Name name = Name::Trusted(at.name);
   NodeId known = parts.tree.dentries.Find(at.parent->id(), name).node;
-  SetName(parts, *at.parent, name, inode->id(), trust);
+  SetName(parts, *at.parent, name, inode.get(), trust);
   // Another inode was made of the lower object meanwhile: it is not what the name leads to any more.
   bool other = known != 0 && known != inode->id();
   if (other && parts.coherence) parts.coherence->DoubtName(*at.parent, name, known);

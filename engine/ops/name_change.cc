@@ -30,19 +30,21 @@ NameChange::NameChange(Parts& parts, const std::vector<Place>& places,
   moves_ = parts.moves.AcquireAll(std::move(keys));
 }
 
-void SetName(Parts& parts, const Inode& dir, Name name, NodeId node, Trust trust) {
+void SetName(Parts& parts, const Inode& dir, Name name, const Inode* inode, Trust trust) {
   DentryCache& dentries = parts.tree.dentries;
+  const NodeId node = inode ? inode->id() : 0;
+  LowerPath spelling = inode ? inode->SpellingOf(dir, name.bytes()) : LowerPath();
   if (!StillWatched(dir, trust)) {
-    (void)dentries.SetUnknown(dir.id(), name, node);
-  } else if (node != 0) {
-    dentries.SetPresent(dir.id(), name, node);
+    (void)dentries.SetUnknown(dir.id(), name, node, std::move(spelling));
+  } else if (inode) {
+    dentries.SetPresent(dir.id(), name, node, std::move(spelling));
   } else {
     dentries.SetAbsent(dir.id(), name);
   }
 }
 
 void SetGone(Parts& parts, Inode& dir, Name name, Trust trust) {
-  if (!IsCheap(dir, ListedName(parts.tree, dir, name))) return SetName(parts, dir, name, 0, trust);
+  if (!IsCheap(dir, ListedName(parts.tree, dir, name))) return SetName(parts, dir, name, nullptr, trust);
   parts.tree.dentries.Erase(dir.id(), name);
 }
 

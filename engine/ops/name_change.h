@@ -31,9 +31,9 @@ class NameChange {
   std::vector<Exclusion::Hold> moves_;
 };
 
-// What a change of ours has made of the name: it leads to `node` now (0: to nothing).  Kept where the
+// What a change of ours has made of the name: it leads to `inode` now (null: to nothing).  Kept where the
 // directory was watched since `trust`, which is from before the change.
-void SetName(Parts& parts, const Inode& dir, Name name, NodeId node, Trust trust);
+void SetName(Parts& parts, const Inode& dir, Name name, const Inode* inode, Trust trust);
 
 // Likewise of a name that leads to nothing now, and of which the client has dropped what it knew.  Remembered
 // only where finding that out again means asking layers, so that a directory that was filled and emptied

@@ -150,7 +150,7 @@ Entry PublishNew(Parts& parts, const FreeName& place, Name name, const struct st
   inode->DropAttr();
   place.dir->ChangeListing(
       [&](MergedDir& listing) { listing.Insert(name.bytes(), DirentTypeOf(st.stx_mode), inode->st_ino()); });
-  SetName(parts, *place.dir, name, inode->id(), place.trust);
+  SetName(parts, *place.dir, name, inode.get(), place.trust);
   place.dir->DropAttr();
   Attr attr = PresentAttr(parts, inode, st);
   parts.tree.inodes.AddLookup(*inode);

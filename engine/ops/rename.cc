@@ -66,7 +66,7 @@ void PublishMoved(Parts& parts, const RenameEnd& end, const RenameEnd& there) {
     end.inode->AddName(there.dir, there.name.bytes());
     end.inode->RemoveName(*end.dir, end.name.bytes());
   }
-  SetName(parts, *there.dir, there.name, end.inode->id(), there.trust);
+  SetName(parts, *there.dir, there.name, end.inode.get(), there.trust);
   end.inode->DropAttr();
   there.dir->DropAttr();
 }

@@ -253,7 +253,8 @@ std::optional<Loaded> Record(Parts& parts, const InodeRef& dir, Name name, Trust
   const bool kept = StillWatched(*dir, trust);
   DentryCache::Found answer{DentryCache::State::kUnknown, inode ? inode->id() : 0};
   if (kept) answer.state = inode ? DentryCache::State::kPresent : DentryCache::State::kAbsent;
-  if (!parts.tree.dentries.Finish(ticket, name, answer)) return std::nullopt;
+  LowerPath spelling = inode ? inode->SpellingOf(*dir, name.bytes()) : LowerPath();
+  if (!parts.tree.dentries.Finish(ticket, name, answer, std::move(spelling))) return std::nullopt;
   if (ticket.before != 0 && ticket.before != answer.node && parts.coherence) {
     parts.coherence->DoubtName(*dir, name, ticket.before);
   }
@@ -324,7 +325,8 @@ Result<InodeRef> Resolve(Parts& parts, const InodeRef& dir, Name name, Buying bu
   // Changed by hand whenever it was being loaded: the answer is as true as any, and is not remembered.
   PLY_TRY(Probed now, ProbeNow(parts, dir, name));
   InodeRef inode = now.type == MergedType::kAbsent ? InodeRef() : Admit(parts, dir, name, now);
-  NodeId before = dentries.SetUnknown(dir->id(), name, inode ? inode->id() : 0);
+  LowerPath spelling = inode ? inode->SpellingOf(*dir, name.bytes()) : LowerPath();
+  NodeId before = dentries.SetUnknown(dir->id(), name, inode ? inode->id() : 0, std::move(spelling));
   if (parts.coherence && before != 0 && (!inode || before != inode->id())) {
     parts.coherence->DoubtName(*dir, name, before);
   }

@@ -22,6 +22,7 @@
 #include "engine/base/ids.h"
 #include "engine/base/mutex.h"
 #include "engine/base/name.h"
+#include "engine/format/lower_path.h"
 
 namespace plyfs {
 
@@ -35,8 +36,8 @@ class DentryCache {
   // Says that the one who holds it loads the name.
   struct Ticket {
     NodeId parent = 0;
-    uint32_t stamp = 0;
     NodeId before = 0;  // whom the name led to, 0: not known
+    LowerPath mark;     // the entry's spelling while it loads; no other load has this one
   };
 
   // At most `entries` negative entries in all.
@@ -50,14 +51,17 @@ class DentryCache {
   Found Find(NodeId parent, Name name);
   // kUnknown becomes kLoading and *ticket is the caller's; otherwise as Find.
   Found FindOrBegin(NodeId parent, Name name, Ticket* ticket);
+  // Where a call takes `spelling`, that is the name as its inode has it (Inode::SpellingOf), so that its
+  // bytes are there once; an empty one costs a copy.
+
   // The probe's answer; kUnknown: of which nobody would tell a change.  False: the name was changed (Set,
   // Doubt) since FindOrBegin, nothing was recorded and the answer may be old.
-  bool Finish(const Ticket& ticket, Name name, Found answer);
+  bool Finish(const Ticket& ticket, Name name, Found answer, LowerPath spelling = {});
   // The probe failed or is not to be remembered.
   void Abandon(const Ticket& ticket, Name name);
 
   // A change of the tree: overrides whatever is there, a load in flight included.
-  void SetPresent(NodeId parent, Name name, NodeId node);
+  void SetPresent(NodeId parent, Name name, NodeId node, LowerPath spelling = {});
   void SetAbsent(NodeId parent, Name name);
   // Not known any more, a load in flight included; whom it led to is.
   void Doubt(NodeId parent, Name name);
@@ -73,7 +77,7 @@ class DentryCache {
   std::vector<Doubted> DoubtAll(const std::function<bool(NodeId parent)>& chosen);
   // The name led to `node` (0: to nothing) when it was last seen, and nobody would tell of a change.  Gives
   // whom it led to before.
-  NodeId SetUnknown(NodeId parent, Name name, NodeId node);
+  NodeId SetUnknown(NodeId parent, Name name, NodeId node, LowerPath spelling = {});
   // `node` is no more, or does not have the name any more.
   void Forget(NodeId parent, std::string_view name, NodeId node);
 
@@ -85,6 +89,8 @@ class DentryCache {
   void Sweep(const std::function<bool(NodeId parent)>& gone);
 
   size_t size();
+  // About what they take, their names among it.
+  size_t bytes();
   // Takes no more room than what it holds needs.
   void Shrink();
 
@@ -93,7 +99,7 @@ class DentryCache {
   static constexpr size_t kLeastToSweep = 1024;  // fewer are not worth it
   struct Key {
     NodeId parent;
-    std::string name;
+    mutable LowerPath name;  // its end; always the same bytes, but not always the same copy of them
   };
   struct KeyView {
     NodeId parent;
@@ -108,26 +114,54 @@ class DentryCache {
   };
   struct KeyEq {
     using is_transparent = void;
-    bool operator()(const Key& a, const Key& b) const { return a.parent == b.parent && a.name == b.name; }
-    bool operator()(const Key& a, const KeyView& b) const { return a.parent == b.parent && a.name == b.name; }
+    bool operator()(const Key& a, const Key& b) const {
+      return a.parent == b.parent && a.name.last() == b.name.last();
+    }
+    bool operator()(const Key& a, const KeyView& b) const {
+      return a.parent == b.parent && a.name.last() == b.name;
+    }
   };
-  struct Entry {
-    State state = State::kUnknown;
-    bool used = false;   // since the clock's hand last passed
-    uint32_t stamp = 0;  // kLoading: of the ticket
-    NodeId node = 0;     // as in Found
+  // There are millions of these.
+  class Entry {
+   public:
+    Entry() = default;
+    Entry(State state, NodeId node) : state_(static_cast<uint32_t>(state)) { SetNode(node); }
+    State state() const { return static_cast<State>(state_); }
+    void SetState(State state) { state_ = static_cast<uint32_t>(state); }
+    NodeId node() const { return NodeId{generation_} << 32 | slot_; }  // as in Found
+    void SetNode(NodeId node) {
+      slot_ = static_cast<uint32_t>(node) & kSlotMask;
+      generation_ = static_cast<uint32_t>(node >> 32);
+    }
+    // Since the clock's hand last passed.
+    void Use() { used_ = 1; }
+    bool TakeUse() {
+      const bool was = used_ != 0;
+      used_ = 0;
+      return was;
+    }
+
+   private:
+    static constexpr uint32_t kSlotMask = kMaxSlots - 1;
+    uint32_t slot_ : 28 = 0;
+    uint32_t state_ : 2 = 0;
+    uint32_t used_ : 1 = 1;
+    uint32_t generation_ = 0;
   };
   using Map = absl::flat_hash_map<Key, Entry, KeyHash, KeyEq>;
   struct Shard {
     Mutex mu{LockRank::kDentries};
     Map map ABSL_GUARDED_BY(mu);
     std::atomic<size_t> absent = 0;  // changes under mu
-    uint32_t next_stamp ABSL_GUARDED_BY(mu) = 1;
   };
 
   static KeyView View(NodeId parent, const Name& name) { return {parent, name.bytes(), name.hash()}; }
-  Shard& ShardOf(const KeyView& key) { return shards_[(KeyHash()(key) >> 7) % kShards]; }
-  void Put(Shard& shard, const KeyView& key, Entry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
+  // A shard's map goes by the lower bits.
+  Shard& ShardOf(const KeyView& key) { return shards_[(KeyHash()(key) >> 32) % kShards]; }
+  void Put(Shard& shard, const KeyView& key, Entry entry, LowerPath spelling)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
+  static bool Loads(const Shard& shard, Map::const_iterator it, const Ticket& ticket)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
   void Doubt(Shard& shard, Map::iterator it) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
   void Evict(Shard& shard) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
   size_t Negative();

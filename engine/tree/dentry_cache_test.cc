@@ -38,6 +38,47 @@ TEST(DentryCache, AChangeOverridesALoadInFlight) {
   EXPECT_EQ(cache.Find(1, N("a")).state, State::kUnknown);
 }
 
+TEST(DentryCache, OnlyTheLatestLoadIsBelieved) {
+  for (NodeId before : {NodeId{0}, NodeId{7}}) {
+    DentryCache cache;
+    DentryCache::Ticket first, second;
+    if (before != 0) cache.SetUnknown(1, N("a"), before);
+    cache.FindOrBegin(1, N("a"), &first);
+    cache.Doubt(1, N("a"));
+    cache.FindOrBegin(1, N("a"), &second);
+    EXPECT_FALSE(cache.Finish(first, N("a"), {State::kAbsent, 0}));
+    cache.Abandon(first, N("a"));
+    EXPECT_EQ(cache.Find(1, N("a")).state, State::kLoading);
+    EXPECT_TRUE(cache.Finish(second, N("a"), {State::kPresent, 9}));
+    EXPECT_FALSE(cache.Finish(second, N("a"), {State::kPresent, 9}));
+  }
+}
+
+TEST(DentryCache, ASpellingIsSharedAndNeverAnotherName) {
+  DentryCache cache;
+  const LowerPath lower = LowerPath::FromString("dir/a");
+  cache.SetPresent(1, N("a"), 7, lower);
+  cache.SetPresent(1, N("b"), 8, lower);
+  cache.SetPresent(1, N("b"), 8, lower);
+  EXPECT_EQ(cache.Find(1, N("a")).node, 7u);
+  EXPECT_EQ(cache.Find(1, N("b")).node, 8u);
+  EXPECT_EQ(cache.size(), 2u);
+  cache.SetPresent(1, N("a"), 7, LowerPath::FromString("elsewhere/a"));
+  cache.Forget(1, "a", 7);
+  cache.Forget(1, "b", 8);
+  EXPECT_EQ(cache.size(), 0u);
+}
+
+TEST(DentryCache, AnyNodeIsToldAsItWasGiven) {
+  DentryCache cache;
+  for (NodeId node : {NodeId{1}, NodeId{kMaxSlots - 1}, NodeId{0xffffffff} << 32 | 5,
+                      NodeId{0xffffffff} << 32 | (kMaxSlots - 1)}) {
+    cache.SetPresent(node, N("a"), node);
+    EXPECT_EQ(cache.Find(node, N("a")).node, node);
+    EXPECT_EQ(cache.Find(node, N("a")).state, State::kPresent);
+  }
+}
+
 TEST(DentryCache, ADoubtedNameSaysWhomItLedTo) {
   DentryCache cache;
   DentryCache::Ticket ticket;

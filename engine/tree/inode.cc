@@ -74,14 +74,21 @@ LowerAnchor Inode::data() const {
   return below_ ? below_->data : LowerAnchor();
 }
 
-ObjectId Inode::SetIdentity(const ObjectId& object) {
+ObjectId Inode::Identity() const {
   TinyLock lock(mu_);
-  return std::exchange(identity_, object);
+  return identity_;
 }
 
-void Inode::LoseIdentity(const ObjectId& object) {
+void Inode::SetIdentity(const ObjectId& object) {
   TinyLock lock(mu_);
-  if (identity_ == object) identity_ = ObjectId();
+  identity_ = object;
+}
+
+bool Inode::TakeIdentity(const ObjectId& object) {
+  TinyLock lock(mu_);
+  if (identity_.known()) return false;
+  identity_ = object;
+  return true;
 }
 
 void Inode::MarkUpper(const ObjectId& upper) {
@@ -116,6 +123,14 @@ std::vector<InodeName> Inode::Names() const {
 bool Inode::HasName(const Inode& parent, std::string_view name) const {
   TinyLock lock(mu_);
   return std::any_of(links_.begin(), links_.end(), [&](const Link& link) { return link.Is(parent, name); });
+}
+
+LowerPath Inode::SpellingOf(const Inode& parent, std::string_view name) const {
+  TinyLock lock(mu_);
+  for (const Link& link : links_) {
+    if (link.Is(parent, name)) return link.name;
+  }
+  return LowerPath();
 }
 
 size_t Inode::name_count() const {

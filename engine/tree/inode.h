@@ -121,6 +121,8 @@ class Inode {
   InodeRef Parent() const;
   std::vector<InodeName> Names() const;
   bool HasName(const Inode& parent, std::string_view name) const;
+  // The name as it is kept here, to be shared; empty where it has it not.
+  LowerPath SpellingOf(const Inode& parent, std::string_view name) const;
   size_t name_count() const;
   void AddName(InodeRef parent, std::string_view name);
   // Returns how many are left.
@@ -334,10 +336,10 @@ class Inode {
   void FreeAttr() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Null: something has changed since `version`.
   Extra* ExtraOf(uint64_t version) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Gives what it was.
-  ObjectId SetIdentity(const ObjectId& object);
-  // It has none any more, if it is this one.
-  void LoseIdentity(const ObjectId& object);
+  ObjectId Identity() const;
+  void SetIdentity(const ObjectId& object);
+  // False: it has one.
+  bool TakeIdentity(const ObjectId& object);
 
   // Constant after construction.
   InodeTable& table_;
@@ -367,8 +369,9 @@ class Inode {
   std::unique_ptr<Below> below_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<Used> used_ ABSL_GUARDED_BY(mu_);
 
-  // By what object InodeTable knows it.
-  ObjectId identity_ ABSL_GUARDED_BY(mu_);
+  // By what object InodeTable knows it.  It changes under mu_ and the lock of the table's shard in which it
+  // is or will be, so either is enough to read it.
+  ObjectId identity_;
 };
 
 }  // namespace plyfs

@@ -8,32 +8,91 @@
 namespace plyfs {
 
 InodeTable::InodeTable(DentryCache& dentries)
-    : dentries_(dentries), chunks_(new std::atomic<Chunk*>[kMaxChunks] {}) {}
+    : dentries_(dentries),
+      chunks_(static_cast<std::atomic<Chunk*>*>(std::calloc(kMaxChunks, sizeof(std::atomic<Chunk*>)))) {
+  if (!chunks_) std::abort();
+}
 
 InodeTable::~InodeTable() {
   // What the client still holds at unmount.
   for (const InodeRef& inode : All()) {
     if (uint64_t held = inode->lookups()) Forget(inode->id(), held);
   }
-  for (size_t i = 0; i < kMaxChunks; ++i) delete chunks_[i].load(std::memory_order_relaxed);
+  for (size_t i = 0; i < uses_.size(); ++i) delete chunks_[i].load(std::memory_order_relaxed);
 }
 
 uint32_t InodeTable::TakeSlot() {
   MutexLock lock(free_mu_);
-  if (!free_.empty()) {
-    uint32_t slot = free_.back();
-    free_.pop_back();
-    return slot;
+  if (free_ == 0 && !vacant_.empty()) RestoreChunk();
+  uint32_t slot = free_;
+  if (slot != 0) {
+    free_ = SlotAt(slot).next_free;
+  } else {
+    slot = next_slot_++;
+    if (slot / kChunkSlots >= kMaxChunks) std::abort();
+    if (slot / kChunkSlots == uses_.size()) {
+      uses_.emplace_back();
+      chunks_[slot / kChunkSlots].store(new Chunk, std::memory_order_release);
+    }
   }
-  uint32_t slot = next_slot_++;
-  if (slot / kChunkSlots >= kMaxChunks) std::abort();
-  std::atomic<Chunk*>& chunk = chunks_[slot / kChunkSlots];
-  if (!chunk.load(std::memory_order_relaxed)) chunk.store(new Chunk, std::memory_order_release);
+  ++uses_[slot / kChunkSlots].taken;
   return slot;
 }
 
+void InodeTable::FreeSlot(uint32_t slot) {
+  MutexLock lock(free_mu_);
+  SlotAt(slot).next_free = free_;
+  free_ = slot;
+  --uses_[slot / kChunkSlots].taken;
+}
+
+void InodeTable::RestoreChunk() {
+  const uint32_t number = vacant_.back();
+  vacant_.pop_back();
+  uses_[number].vacant = false;
+  auto chunk = std::make_unique<Chunk>();
+  for (uint32_t i = kChunkSlots; i-- > 0;) {
+    (*chunk)[i].generation = uses_[number].first_generation;
+    (*chunk)[i].next_free = free_;
+    free_ = number * kChunkSlots + i;
+  }
+  chunks_[number].store(chunk.release(), std::memory_order_release);
+}
+
+// Those whose slots were all handed out once and are all free.  (The first has the root.)
+std::vector<std::unique_ptr<InodeTable::Chunk>> InodeTable::TakeVacantChunks() {
+  std::vector<std::unique_ptr<Chunk>> taken;
+  MutexLock lock(free_mu_);
+  for (uint32_t number = 1; number < next_slot_ / kChunkSlots; ++number) {
+    ChunkUse& use = uses_[number];
+    Chunk* chunk = chunks_[number].load(std::memory_order_relaxed);
+    if (!chunk || use.taken != 0) continue;
+    for (const Slot& slot : *chunk) use.first_generation = std::max(use.first_generation, slot.generation);
+    use.vacant = true;
+    vacant_.push_back(number);
+    taken.emplace_back(chunk);
+  }
+  if (taken.empty()) return taken;
+  uint32_t kept = 0;
+  for (uint32_t slot = free_; slot != 0;) {
+    Slot& free = SlotAt(slot);
+    const uint32_t next = free.next_free;
+    if (!uses_[slot / kChunkSlots].vacant) {
+      free.next_free = kept;
+      kept = slot;
+    }
+    slot = next;
+  }
+  free_ = kept;
+  for (size_t i = vacant_.size() - taken.size(); i < vacant_.size(); ++i) {
+    chunks_[vacant_[i]].store(nullptr, std::memory_order_release);
+  }
+  return taken;
+}
+
 InodeTable::IdentityShard& InodeTable::ShardOf(const ObjectId& object) {
-  return identities_[absl::HashOf(object) % kShards];
+  // The set goes by the lower bits.
+  return identities_[(absl::HashOf(object) >> 32) % kShards];
 }
 
 InodeRef InodeTable::TryRef(Inode* inode) {
@@ -46,12 +105,17 @@ InodeRef InodeTable::TryRef(Inode* inode) {
 
 InodeRef InodeTable::Find(NodeId id) {
   uint32_t index = SlotOf(id);
-  if (index == 0 || index / kChunkSlots >= kMaxChunks) return InodeRef();
-  if (!chunks_[index / kChunkSlots].load(std::memory_order_acquire)) return InodeRef();
+  if (index == 0 || index >= kMaxSlots) return InodeRef();
   MutexLock lock(SlotMutex(index));
-  const Slot& slot = SlotAt(index);
-  if (!slot.inode || slot.inode->id_ != id) return InodeRef();
-  return TryRef(slot.inode);
+  const Slot* slot = FindSlot(index);
+  if (!slot || !slot->inode || slot->inode->id_ != id) return InodeRef();
+  return TryRef(slot->inode);
+}
+
+InodeRef InodeTable::InSlot(uint32_t index) {
+  MutexLock lock(SlotMutex(index));
+  const Slot* slot = FindSlot(index);
+  return slot && slot->inode ? TryRef(slot->inode) : InodeRef();
 }
 
 InodeRef InodeTable::Make(InodeInit init) {
@@ -69,50 +133,58 @@ InodeRef InodeTable::Insert(InodeInit init) {
 }
 
 InodeRef InodeTable::Intern(const ObjectId& object, InodeInit init) {
+  if (!object.known()) return Make(std::move(init));
   IdentityShard& shard = ShardOf(object);
   MutexLock lock(shard.mu);
-  auto [it, fresh] = shard.map.try_emplace(object, nullptr);
-  if (!fresh && it->second->type_ == init.type) {
-    if (InodeRef found = TryRef(it->second)) return found;
+  if (auto it = shard.known.find(object); it != shard.known.end()) {
+    Inode* known = *it;
+    if (known->type_ == init.type) {
+      if (InodeRef found = TryRef(known)) return found;
+    }
+    shard.known.erase(it);
+    known->SetIdentity(ObjectId());
   }
-  if (!fresh) it->second->LoseIdentity(object);
   InodeRef made = Make(std::move(init));
   made->SetIdentity(object);
-  it->second = made.get();
+  shard.known.insert(made.get());
   return made;
 }
 
 InodeRef InodeTable::FindObject(const ObjectId& object) {
   IdentityShard& shard = ShardOf(object);
   MutexLock lock(shard.mu);
-  auto it = shard.map.find(object);
-  return it == shard.map.end() ? InodeRef() : TryRef(it->second);
+  auto it = shard.known.find(object);
+  return it == shard.known.end() ? InodeRef() : TryRef(*it);
 }
 
 void InodeTable::Disown(Inode& inode) {
-  Unmap(inode.SetIdentity(ObjectId()), inode);
-}
-
-void InodeTable::Unmap(const ObjectId& object, const Inode& inode) {
-  if (!object.known()) return;
-  IdentityShard& shard = ShardOf(object);
-  MutexLock lock(shard.mu);
-  auto it = shard.map.find(object);
-  if (it != shard.map.end() && it->second == &inode) shard.map.erase(it);
+  for (;;) {
+    const ObjectId object = inode.Identity();
+    if (!object.known()) return;
+    IdentityShard& shard = ShardOf(object);
+    MutexLock lock(shard.mu);
+    if (!(inode.Identity() == object)) continue;  // it was given another one meanwhile
+    shard.known.erase(&inode);
+    inode.SetIdentity(ObjectId());
+    return;
+  }
 }
 
 void InodeTable::Rekey(Inode& inode, const ObjectId& object) {
-  ObjectId before;
-  {
+  for (;;) {
+    Disown(inode);
+    if (!object.known()) return;
     IdentityShard& shard = ShardOf(object);
     MutexLock lock(shard.mu);
-    Inode*& known = shard.map[object];
-    if (known) known->LoseIdentity(object);
-    known = &inode;
-    // Whoever gives it another one at the same time takes this one off the map.
-    before = inode.SetIdentity(object);
+    if (auto it = shard.known.find(object); it != shard.known.end()) {
+      Inode* other = *it;
+      shard.known.erase(it);
+      other->SetIdentity(ObjectId());
+    }
+    if (!inode.TakeIdentity(object)) continue;  // it was given one at the same time
+    shard.known.insert(&inode);
+    return;
   }
-  if (!(before == object)) Unmap(before, inode);
 }
 
 void InodeTable::NameDirectory(Inode& dir, InodeRef parent, std::string_view name) {
@@ -150,16 +222,7 @@ std::vector<std::pair<NodeId, std::string>> InodeTable::NamesTold(NodeId id) {
 std::vector<InodeRef> InodeTable::All() {
   std::vector<InodeRef> all;
   all.reserve(size());
-  for (size_t c = 0; c < kMaxChunks; ++c) {
-    Chunk* chunk = chunks_[c].load(std::memory_order_acquire);
-    if (!chunk) break;
-    for (uint32_t i = 0; i < kChunkSlots; ++i) {
-      MutexLock lock(SlotMutex(static_cast<uint32_t>(c * kChunkSlots + i)));
-      Inode* inode = (*chunk)[i].inode;
-      if (!inode) continue;
-      if (InodeRef ref = TryRef(inode)) all.push_back(std::move(ref));
-    }
-  }
+  Visit([&](InodeRef& inode) { all.push_back(std::move(inode)); });
   return all;
 }
 
@@ -210,18 +273,15 @@ void InodeTable::RetireOne(Inode* inode) {
   const bool was_dir = inode->is_dir();
   delete inode;
   live_.fetch_sub(1, std::memory_order_relaxed);
-  {
-    MutexLock lock(free_mu_);
-    free_.push_back(index);
-  }
+  FreeSlot(index);
   if (was_dir && dentries_.SweepIsDue()) dentries_.Sweep([this](NodeId id) { return !IsLive(id); });
 }
 
 // REQUIRES: the number was given to an inode once.
 bool InodeTable::IsLive(NodeId id) {
   MutexLock lock(SlotMutex(SlotOf(id)));
-  const Slot& slot = SlotAt(SlotOf(id));
-  return slot.inode && slot.inode->id_ == id;
+  const Slot* slot = FindSlot(SlotOf(id));
+  return slot && slot->inode && slot->inode->id_ == id;
 }
 
 void InodeTable::EvictAttrs(size_t most) {
@@ -234,20 +294,29 @@ void InodeTable::EvictAttrs(size_t most) {
     hand_ = end = std::min(slot + kAtATime, next_slot_);
   }
   for (; slot < end; ++slot) {
-    InodeRef inode;
-    {
-      MutexLock lock(SlotMutex(slot));
-      if (Inode* there = SlotAt(slot).inode) inode = TryRef(there);
-    }
-    if (inode) inode->EvictAttr();
+    if (InodeRef inode = InSlot(slot)) inode->EvictAttr();
   }
+}
+
+size_t InodeTable::bytes() {
+  size_t bytes = size() * (sizeof(Inode) + kHeader);
+  for (IdentityShard& shard : identities_) {
+    MutexLock lock(shard.mu);
+    bytes += shard.known.capacity() * (sizeof(Inode*) + 1);
+  }
+  MutexLock lock(free_mu_);
+  return bytes + (uses_.size() - vacant_.size()) * sizeof(Chunk);
 }
 
 void InodeTable::Shrink() {
   for (IdentityShard& shard : identities_) {
     MutexLock lock(shard.mu);
-    shard.map.rehash(0);
+    shard.known.rehash(0);
   }
+  const auto gone = TakeVacantChunks();
+  if (gone.empty()) return;
+  // Who has found one of them does so under a slot's mutex: once each was free, nobody has it any more.
+  for (SlotShard& shard : slot_shards_) MutexLock lock(shard.mu);
 }
 
 }  // namespace plyfs

@@ -8,12 +8,14 @@
 
 #include <array>
 #include <atomic>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/hash/hash.h"
 #include "engine/base/mutex.h"
 #include "engine/tree/dentry_cache.h"
 #include "engine/tree/inode.h"
@@ -57,6 +59,18 @@ class InodeTable {
 
   // All inodes that there are, in no order.
   std::vector<InodeRef> All();
+  // Likewise, one by one, without a lock.
+  template <typename See>
+  void Visit(See see) {
+    uint32_t end;
+    {
+      MutexLock lock(free_mu_);
+      end = next_slot_;
+    }
+    for (uint32_t slot = 1; slot < end; ++slot) {
+      if (InodeRef inode = InSlot(slot)) see(inode);
+    }
+  }
 
   // Layers are promised not to change: every directory counts as watched from the start.  Before the first
   // inode.
@@ -70,39 +84,57 @@ class InodeTable {
   void EvictAttrs(size_t most);
 
   size_t size() const { return live_.load(std::memory_order_relaxed); }
-  // Takes no more room than what it holds needs, but for slots that were once handed out.
+  // About what inodes take, without their attributes, listings and names.
+  size_t bytes();
+  size_t attr_bytes() const { return attrs() * (sizeof(Attr) + kHeader); }
+  // Takes no more room than what it holds needs.
   void Shrink();
 
  private:
   friend class Inode;
   friend class InodeRef;
   static constexpr size_t kShards = 64;
-  static constexpr size_t kChunkSlots = 4096;
-  static constexpr size_t kMaxChunks = 1 << 16;
+  static constexpr size_t kHeader = 8;  // the allocator's, of each piece
+  static constexpr size_t kChunkSlots = 256;  // a page: one is given back only when all its slots are free
+  static constexpr size_t kMaxChunks = kMaxSlots / kChunkSlots;
   struct Slot {
     Inode* inode = nullptr;
     uint32_t generation = 0;
+    uint32_t next_free = 0;  // changes under free_mu_; 0 ends the list
   };
   using Chunk = std::array<Slot, kChunkSlots>;
   struct SlotShard {
     Mutex mu{LockRank::kSlots};
   };
+  // Inodes by their identity, which does not change while they are in the set.
+  struct ByIdentity {
+    using is_transparent = void;
+    static const ObjectId& Of(const Inode* inode) { return inode->identity_; }
+    static const ObjectId& Of(const ObjectId& object) { return object; }
+    size_t operator()(const auto& a) const { return absl::HashOf(Of(a)); }
+    bool operator()(const auto& a, const auto& b) const { return Of(a) == Of(b); }
+  };
   struct IdentityShard {
     Mutex mu{LockRank::kIdentities};
-    absl::flat_hash_map<ObjectId, Inode*> map ABSL_GUARDED_BY(mu);
+    absl::flat_hash_set<Inode*, ByIdentity, ByIdentity> known ABSL_GUARDED_BY(mu);
   };
 
   static uint32_t SlotOf(NodeId id) { return static_cast<uint32_t>(id); }
   Mutex& SlotMutex(uint32_t slot) { return slot_shards_[slot % kShards].mu; }
-  // REQUIRES: the slot was handed out by TakeSlot.
-  Slot& SlotAt(uint32_t slot) {
-    return (*chunks_[slot / kChunkSlots].load(std::memory_order_acquire))[slot % kChunkSlots];
+  // Null: its chunk was given back.  Under the slot's mutex, or free_mu_.
+  Slot* FindSlot(uint32_t slot) {
+    Chunk* chunk = chunks_[slot / kChunkSlots].load(std::memory_order_acquire);
+    return chunk ? &(*chunk)[slot % kChunkSlots] : nullptr;
   }
+  // REQUIRES: the slot was handed out by TakeSlot.
+  Slot& SlotAt(uint32_t slot) { return *FindSlot(slot); }
   IdentityShard& ShardOf(const ObjectId& object);
   uint32_t TakeSlot();
+  void FreeSlot(uint32_t slot);
+  void RestoreChunk() ABSL_EXCLUSIVE_LOCKS_REQUIRED(free_mu_);
+  std::vector<std::unique_ptr<Chunk>> TakeVacantChunks();
   static InodeRef TryRef(Inode* inode);
-  // `inode` is not known by `object` any more, if it was.
-  void Unmap(const ObjectId& object, const Inode& inode);
+  InodeRef InSlot(uint32_t slot);
   InodeRef Make(InodeInit init);
   // The last reference is gone.  Dropping an inode may drop its parents in turn; a loop does that, since a
   // client chooses how deep its tree is.
@@ -114,7 +146,11 @@ class InodeTable {
   DentryCache& dentries_;
   uint32_t first_watch_word_ = 0;  // constant once there is an inode
   std::array<SlotShard, kShards> slot_shards_;
-  std::unique_ptr<std::atomic<Chunk*>[]> chunks_;
+  // From calloc, so that what of it was never used takes no memory.
+  struct FreeArray {
+    void operator()(void* array) const { std::free(array); }
+  };
+  std::unique_ptr<std::atomic<Chunk*>[], FreeArray> chunks_;
   std::array<IdentityShard, kShards> identities_;
   std::atomic<size_t> live_{0};
   std::atomic<size_t> attrs_{0};
@@ -123,9 +159,16 @@ class InodeTable {
   Mutex places_mu_{LockRank::kPlaces};
 
   Mutex free_mu_{LockRank::kFreeSlots};
-  std::vector<uint32_t> free_ ABSL_GUARDED_BY(free_mu_);
+  uint32_t free_ ABSL_GUARDED_BY(free_mu_) = 0;  // the first that is free again; 0: none
   uint32_t next_slot_ ABSL_GUARDED_BY(free_mu_) = 1;
-  uint32_t hand_ ABSL_GUARDED_BY(free_mu_) = 1;  // EvictAttrs goes on at this slot
+  struct ChunkUse {
+    uint32_t taken = 0;  // slots that are handed out
+    bool vacant = false;
+    uint32_t first_generation = 0;  // when it is made again
+  };
+  std::vector<ChunkUse> uses_ ABSL_GUARDED_BY(free_mu_);
+  std::vector<uint32_t> vacant_ ABSL_GUARDED_BY(free_mu_);  // chunks that were given back
+  uint32_t hand_ ABSL_GUARDED_BY(free_mu_) = 1;             // EvictAttrs goes on at this slot
 };
 
 }  // namespace plyfs

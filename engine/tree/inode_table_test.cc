@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -70,6 +72,57 @@ TEST(InodeTable, ASlotIsReusedUnderAnotherGenerationOnly) {
   EXPECT_EQ(static_cast<uint32_t>(second->id()), static_cast<uint32_t>(first));
   EXPECT_NE(second->id(), first);
   EXPECT_FALSE(w.table.Find(first));
+}
+
+TEST(InodeTable, SlotsOfWhatHasGoneAreGivenBackAndNoNumberComesTwice) {
+  World w;
+  InodeRef root = w.table.Insert(Dir());
+  std::set<NodeId> gone;
+  for (int round = 0; round < 3; ++round) {
+    std::vector<InodeRef> files;
+    for (int i = 0; i < 20000; ++i) {
+      files.push_back(w.table.Intern({1, static_cast<uint64_t>(i + 1), 0}, File()));
+      ASSERT_TRUE(gone.insert(files.back()->id()).second);
+      ASSERT_EQ(w.table.Find(files.back()->id()), files.back());
+    }
+    const size_t many = w.table.bytes();
+    InodeRef kept = files[10000];
+    files.clear();
+    w.table.Shrink();
+    EXPECT_LT(w.table.bytes(), many / 10);
+    EXPECT_EQ(w.table.Find(kept->id()), kept);
+    EXPECT_EQ(w.table.FindObject({1, 10001, 0}), kept);
+    for (NodeId id : gone) ASSERT_EQ(bool(w.table.Find(id)), id == kept->id());
+    size_t seen = 0;
+    w.table.Visit([&](const InodeRef&) { ++seen; });
+    EXPECT_EQ(seen, 2u);
+  }
+}
+
+TEST(InodeTable, SlotsAreGivenBackWhileOthersLook) {
+  World w;
+  InodeRef root = w.table.Insert(Dir());
+  std::atomic<NodeId> latest{root->id()};
+  std::atomic<bool> done{false};
+  std::thread looks([&] {
+    while (!done) {
+      (void)w.table.Find(latest);
+      w.table.Visit([](const InodeRef&) {});
+      w.table.EvictAttrs(0);
+    }
+  });
+  for (int round = 0; round < 20; ++round) {
+    std::vector<InodeRef> files;
+    for (int i = 0; i < 10000; ++i) {
+      files.push_back(w.table.Insert(File()));
+      latest = files.back()->id();
+    }
+    files.clear();
+    w.table.Shrink();
+  }
+  done = true;
+  looks.join();
+  EXPECT_EQ(w.table.size(), 1u);
 }
 
 TEST(InodeTable, AReusedNumberOfAnotherTypeIsAnotherInode) {

@@ -111,6 +111,18 @@ class Plyctl(CliTest):
         lines = self.plyctl("stats", "m", **kwargs).stdout.splitlines()
         return {name: float(value) for name, value in (line.split() for line in lines)}
 
+    # What memory may be is the sum of its terms, each of which follows from what is held.
+    def check_terms(self, stats):
+        known = 100 * stats["indexed_names"] + 130 * stats["cached_attributes"]
+        self.assertEqual(stats["allowed_known_bytes"], min(stats["memory_limit_bytes"], known))
+        self.assertEqual(stats["allowed_inode_bytes"], 150 * stats["inodes_held_by_kernel"])
+        self.assertEqual(stats["allowed_watch_bytes"], 64 * stats["watches"])
+        terms = ("allowed_base_bytes", "allowed_known_bytes", "allowed_inode_bytes", "allowed_watch_bytes", "ring_payload_bytes")
+        self.assertEqual(stats["allowed_memory_bytes"], sum(stats[term] for term in terms))
+        self.assertGreaterEqual(stats["inode_bytes"], 200 * stats["inodes"])
+        self.assertGreaterEqual(stats["attribute_bytes"], 100 * stats["cached_attributes"])
+        self.assertGreater(stats["listing_bytes"], 0)
+
     def test_stats(self):
         self.mount(self.stack())
         for i in range(10):
@@ -124,6 +136,7 @@ class Plyctl(CliTest):
         self.assertGreaterEqual(before["anonymous_memory_bytes"], 1 << 16)
         if not os.environ.get("PLYFS_SANITIZED"):  # sanitizers have memory of their own
             self.assertLessEqual(before["anonymous_memory_bytes"], before["allowed_memory_bytes"])
+        self.check_terms(before)
         # What one more file costs: it is looked for, made and closed, and asked of by the stats themselves.
         self.write("m/more", "")
         after = self.stats()
