@@ -97,6 +97,25 @@ TEST(HeldCopiesTest, DroppedIsClosed) {
   EXPECT_FALSE(IsOpen(number));
 }
 
+TEST(HeldCopiesTest, RefilledAsFarAsThereIsRoom) {
+  HeldCopies held(2);
+  ReadCopies read;
+  held.Reserve(3, &read.copies);
+  std::vector<UniqueFd> copies;
+  for (int i = 0; i < 3; ++i) copies.push_back(Open());
+  copies.emplace(copies.begin() + 1);  // was not opened
+  const int first = copies[0].get(), third = copies[2].get(), last = copies[3].get();
+  read.copies.Refill(std::move(copies));
+  read.layers = {2, 3, 5, 9};
+  EXPECT_EQ(read.Of(2), first);
+  EXPECT_EQ(read.Of(3), -1);
+  EXPECT_EQ(read.Of(5), third);
+  EXPECT_EQ(read.Of(9), -1);
+  EXPECT_EQ(read.Of(4), -1);
+  EXPECT_EQ(read.Of(10), -1);
+  EXPECT_FALSE(IsOpen(last));
+}
+
 TEST(HeldCopiesTest, MuchUseLeavesNothingBehind) {
   HeldCopies held(100);
   for (NodeId dir = 1; dir <= 10'000; ++dir) {

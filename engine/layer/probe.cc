@@ -184,7 +184,9 @@ class Prober {
   // A file without records, which are most of them, through the descriptor that there is of its directory:
   // two calls in the place of four.  False: it is none, or has to be opened to know.
   Result<bool> TakeByName(const LowerMember& member, const std::string& component) {
-    if (!context_.copies || lowers_.likely_directory || component != name_.bytes()) return false;
+    // Where it is not known who holds the name, it is asked for in many at once.
+    if (!context_.copies || !lowers_.rest || lowers_.likely_directory) return false;
+    if (component != name_.bytes()) return false;
     const int dir = context_.copies->Of(member.layer);
     if (dir < 0) return false;
     AskedLayer::Note(member.layer);

@@ -89,9 +89,7 @@ class LowerReader {
     }
     keep_ = reading.keep && std::any_of(to_read_.begin(), to_read_.end(),
                                         [&](size_t i) { return LayerOf(i).trusted_index() == nullptr; });
-    if (!keep_) return;
-    kept_.resize(lowers_.size());
-    if (!held_.reserved()) parts.held.Reserve(lowers_.size(), &held_);
+    if (keep_) kept_.resize(lowers_.size());
   }
 
   Result<std::shared_ptr<const LowerIndex>> Read(bool* xwhiteouts) {
@@ -121,8 +119,9 @@ class LowerReader {
  private:
   void KeepCopies() {
     if (!keep_) return;
-    held_.Refill(std::move(kept_));
-    reading_.keep->copies = std::move(held_);
+    held_ = HeldCopies::Lease();  // its room may be less
+    parts_.held.Reserve(kept_.size(), &reading_.keep->copies);
+    reading_.keep->copies.Refill(std::move(kept_));
     reading_.keep->layers = lowers_.layers->layers();
   }
 

@@ -50,6 +50,37 @@ TEST_F(CoherenceTest, TreesBeneathADirectoryThatJoins) {
   EXPECT_TRUE(Soon([&] { return Read("d/e/f") == "B" && List(g) == V(); }));
 }
 
+// The listing goes on as it was, but what it was read from is not asked any more.
+TEST_F(CoherenceTest, ACopyIsReplacedAmidAListing) {
+  ByHand("mkdir a/d b/d; for i in 0 1 2 3 4 5 6 7; do printf 1 > b/d/f$i; done");
+  Mount();
+  const NodeId d = Walk("d");
+  Result<Opened> dir = ops::OpenDir(*parts_, d, 0);
+  ASSERT_TRUE(dir.ok());
+  Cookie last = 0;
+  std::string first;
+  const Status begun =
+      ops::ReadDirPlus(*parts_, Caller(), dir->handle, 0, [&](const DirEntry& e, const Entry&) {
+        if (!first.empty()) return false;
+        if (e.name.starts_with("f")) first = e.name;
+        last = e.next;
+        return true;
+      });
+  ASSERT_TRUE(begun.ok());
+  ByHand("mv b/d b/away; mkdir b/d; for i in 0 1 2 3 4 5 6 7; do printf 333 > b/d/f$i; done");
+  EXPECT_TRUE(Soon([&] { return Read("d/" + first) == "333"; }));
+  EXPECT_EQ(List(d).size(), 8u);  // so that it is known whom to ask
+  size_t told = 0;
+  const auto visit = [&](const DirEntry& e, const Entry& entry) {
+    if (entry.node != 0) EXPECT_EQ(entry.attr.size, 3u) << e.name;
+    told += entry.node != 0;
+    return true;
+  };
+  EXPECT_TRUE(ops::ReadDirPlus(*parts_, Caller(), dir->handle, last, visit).ok());
+  EXPECT_GE(told, 6u);
+  ops::ReleaseDir(*parts_, dir->handle);
+}
+
 // A change through the mount that began before the directory was joined says what it knew then.
 TEST_F(CoherenceTest, DirectoryJoinsAmidAChange) {
   ByHand("mkdir u/d");
