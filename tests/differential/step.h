@@ -64,7 +64,7 @@ enum class Op {
   kStatfs,    // path
   kExec,      // path
   // the run
-  kRemount,   // a: 1 changes who serves whose layers
+  kRemount,   // a: 1 changes who serves whose layers, b: a fault in the step before (run.h)
   kReadonly,  // a: 1 the live mounts become read-only, 0 writable; no descriptor is open then
   kCheck,     // compare the whole trees
 };

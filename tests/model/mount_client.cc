@@ -219,8 +219,7 @@ Status MountClient::Chown(const Path& path, uint32_t uid, uint32_t gid) {
   return Done(::fchownat(place.dir.get(), place.c_str(), uid, gid, AT_SYMLINK_NOFOLLOW));
 }
 
-Status MountClient::SetXattr(const Path& path, const std::string& name, const std::string& value,
-                              int flags) {
+Status MountClient::SetXattr(const Path& path, const std::string& name, const std::string& value, int flags) {
   PLY_TRY(Place place, Find(path));
   return Done(::lsetxattr(place.ByPath().c_str(), name.c_str(), value.data(), value.size(), flags));
 }

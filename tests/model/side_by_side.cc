@@ -164,8 +164,9 @@ std::string OptionsFor(const Options& options, const Subject& subject) {
   static constexpr const char* kRedirects[] = {"off", "follow", "nofollow", "on"};
   if (subject.foreign) return subject.options;
   std::string text = "index=off,metacopy=off";
-  text += options.userxattr ? ",userxattr"
-                            : std::string(",redirect_dir=") + kRedirects[static_cast<int>(options.redirect_dir)];
+  text += options.userxattr
+              ? ",userxattr"
+              : std::string(",redirect_dir=") + kRedirects[static_cast<int>(options.redirect_dir)];
   text += options.opaque_mkdir && options.redirect_dir != Redirects::kOn ? ",xino=on" : ",xino=off";
   return subject.options.empty() ? text : text + "," + subject.options;
 }

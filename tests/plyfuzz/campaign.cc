@@ -1,12 +1,12 @@
 #include "tests/plyfuzz/campaign.h"
 
-
 #include <algorithm>
 #include <cstdio>
 #include <vector>
 
 #include "tests/differential/hands.h"
 #include "tests/differential/shrink.h"
+#include "tests/plyfuzz/mount_options.h"
 #include "tests/plyfuzz/script.h"
 #include "tests/plyfuzz/script_check.h"
 #include "tests/plyfuzz/threads.h"
@@ -19,6 +19,7 @@ using diff::RunPlan;
 using diff::RunResult;
 using diff::Step;
 
+constexpr int kKillTries = 3;
 constexpr size_t kStepTries = 400, kEntryTries = 300;
 
 Against Side(const std::string& program) {
@@ -33,6 +34,11 @@ std::string FirstLine(const std::string& text) {
   return text.substr(0, text.find('\n'));
 }
 
+void Add(std::string* options, const std::string& more) {
+  if (!options->empty() && !more.empty()) *options += ",";
+  *options += more;
+}
+
 // What both know of; of somebody else's program nobody knows, and only what was asked for is given to it.
 void DrawOptions(uint64_t seed, RunPlan* plan) {
   enum { kDefaults, kRedirect, kUserxattr, kXino, kHostile, kXinoRedirect, kWays };
@@ -43,6 +49,10 @@ void DrawOptions(uint64_t seed, RunPlan* plan) {
   if (way == kXino || way == kXinoRedirect) plan->options = "xino=on";
   // Records that no mount writes, read with metacopy, nofollow and data-only layers too.
   plan->world.hostile = way == kHostile && !plan->against.IsKernel();
+  diff::Dice dice(seed * 7 + 3);
+  const bool both_plyfs = !plan->against.IsKernel() && !plan->reference.IsKernel();
+  if (both_plyfs) Add(&plan->options, DrawMountOptions(Drawn::kOwn, &dice));
+  if (!plan->against.IsKernel()) plan->against.options = DrawMountOptions(Drawn::kNeutral, &dice);
 }
 
 std::string WayOf(const RunPlan& plan) {
@@ -50,7 +60,10 @@ std::string WayOf(const RunPlan& plan) {
   if (plan.redirect) way += ", redirect_dir=on";
   if (plan.world.userxattr) way += ", userxattr";
   if (plan.world.hostile) way += ", hostile layers";
-  return plan.options.empty() ? way : way + ", " + plan.options;
+  for (const std::string& options : {plan.options, plan.against.options}) {
+    if (!options.empty()) way += ", " + options;
+  }
+  return way;
 }
 
 }  // namespace
@@ -67,6 +80,7 @@ RunPlan Campaign::PlanOf(uint64_t seed) const {
   plan.reference = Side(options_.against);
   plan.options = options_.mount_options;
   plan.cross = options_.cross;
+  plan.faults = options_.faults;
   plan.ignored = options_.ignored;
   plan.dir = dir_;
   DrawOptions(seed, &plan);
@@ -74,9 +88,13 @@ RunPlan Campaign::PlanOf(uint64_t seed) const {
 }
 
 bool Campaign::Fails(const RunPlan& plan, const std::string& kind) {
-  if (*stop_ != 0) return false;
-  const RunResult got = Perform(plan, &masks_, &table_);
-  return got.difference && got.difference->kind == kind;
+  // Where within a step a kill comes is chance.
+  const int tries = kind.starts_with("killed") ? kKillTries : 1;
+  for (int i = 0; i < tries && *stop_ == 0; ++i) {
+    const RunResult got = Perform(plan, &masks_, &table_);
+    if (got.difference && got.difference->kind == kind) return true;
+  }
+  return false;
 }
 
 // Makes the sequence short, then the layers small, keeping to the kind of difference first found.
@@ -162,22 +180,37 @@ bool Campaign::One(uint64_t seed) {
 
 bool Campaign::Tell(const RunPlan& plan, const std::string& what,
                     const std::optional<diff::Difference>& found) {
-  const unsigned long long seed = plan.world.seed;
-  fprintf(stderr, "seed %llu%s: %s: %s\n", seed, WayOf(plan).c_str(), what.c_str(),
-          found ? FirstLine(found->text).c_str() : "no difference");
+  fprintf(stderr, "seed %llu%s: %s: %s\n", static_cast<unsigned long long>(plan.world.seed),
+          WayOf(plan).c_str(), what.c_str(), found ? FirstLine(found->text).c_str() : "no difference");
   if (!found) return true;
   ++kinds_[found->kind];
-  if (options_.survey) return true;
-  fprintf(stderr, "kind: %s\nno script: what was done at once has no order; again: --seed %llu --seeds 1\n",
-          found->kind.c_str(), seed);
-  return false;
+  if (!options_.survey) fprintf(stderr, "kind: %s\n", found->kind.c_str());
+  return options_.survey;
+}
+
+void Campaign::NoScript(const RunPlan& plan) {
+  fprintf(stderr, "no script: it would have to change layers by hand; again: --seed %llu --seeds 1\n",
+          static_cast<unsigned long long>(plan.world.seed));
 }
 
 bool Campaign::Threads(const RunPlan& plan) {
   if (options_.threads == 0 && !options_.changed_lowers) return true;
-  const ThreadsPlan threads{plan, std::max(options_.threads, 1), options_.changed_lowers};
+  const ThreadsPlan threads{plan, std::max(options_.threads, 1), options_.changed_lowers, {}};
   const std::string changed = options_.changed_lowers ? ", changed lowers" : "";
-  return Tell(plan, std::to_string(threads.threads) + " threads" + changed, PerformThreads(threads, &masks_));
+  const ThreadsResult result = PerformThreads(threads, &masks_);
+  if (Tell(plan, std::to_string(threads.threads) + " threads" + changed, result.difference)) return true;
+  if (options_.changed_lowers) return NoScript(plan), false;
+  ThreadsPlan small = threads;
+  small.fixed = result.steps;
+  if (options_.shrink) small = ShrinkThreads(threads, result, &masks_, stop_);
+  size_t left = 0;
+  for (const std::vector<Step>& steps : *small.fixed) left += steps.size();
+  fprintf(stderr, "shrunk to %zu steps of %zu clients\n", left, small.fixed->size());
+  const std::string script = FormatThreadsScript(small.run, *small.fixed, *result.difference);
+  fputs(script.c_str(), stdout);
+  fflush(stdout);
+  if (*stop_ == 0) CheckScript(script, {options_.against, options_.subject, dir_}, stop_);
+  return false;
 }
 
 // Only plyfs promises to see what is changed beneath it (U2).
@@ -187,11 +220,14 @@ bool Campaign::Hands(const RunPlan& plan) {
   if (plan.world.hostile || plan.world.userxattr) return true;
   diff::HandsPlan hands;
   hands.run = plan;
+  hands.run.against.options = "";  // among them may be that lowers do not change
   hands.rounds = 3;
   hands.patience_ms = 5000;
   const diff::HandsResult result = PerformHands(hands, &masks_, &table_);
   if (result.difference && !options_.survey) fputs(result.text.c_str(), stderr);
-  return Tell(plan, "layers changed beneath it", result.difference);
+  if (Tell(plan, "layers changed beneath it", result.difference)) return true;
+  NoScript(plan);
+  return false;
 }
 
 int Campaign::Survey() const {

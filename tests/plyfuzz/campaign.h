@@ -31,7 +31,9 @@ class Campaign {
   // The same of what several do at once, and of layers changed while they are mounted.
   bool Threads(const diff::RunPlan& plan);
   bool Hands(const diff::RunPlan& plan);
+  // False, too, where it is the last to be told.
   bool Tell(const diff::RunPlan& plan, const std::string& what, const std::optional<diff::Difference>& found);
+  static void NoScript(const diff::RunPlan& plan);
   diff::RunPlan Shrunk(const diff::RunPlan& plan, const diff::RunResult& result);
   diff::RunPlan WithoutEmptyLowers(diff::RunPlan plan, const std::string& kind);
   void Report(const diff::RunPlan& plan, const diff::RunResult& result);

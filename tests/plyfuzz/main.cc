@@ -43,7 +43,8 @@ std::string OwnFolder() {
 }
 
 bool IsThere(const std::string& program) {
-  return program == "kernel" || program == "model" || program.find('/') == std::string::npos || access(program.c_str(), X_OK) == 0;
+  return program == "kernel" || program == "model" || program.find('/') == std::string::npos ||
+         access(program.c_str(), X_OK) == 0;
 }
 
 int Main(int argc, char** argv) {

@@ -8,6 +8,7 @@
 #include "tests/differential/shrink.h"
 #include "tests/mount/files.h"
 #include "tests/plyfuzz/model_script.h"
+#include "tests/plyfuzz/mount_options.h"
 #include "tests/plyfuzz/script_check.h"
 
 namespace plyfs::fuzz {
@@ -68,11 +69,12 @@ std::string ModelCampaign::BytesOf(uint64_t seed) const {
 
 Case ModelCampaign::CaseOf(const std::string& bytes) const {
   // Somebody else's program gets no options but those that were given.
-  if (!subject_.foreign && subject_.options.empty()) return CaseFor(bytes, subject_);
+  const std::string& given = options_.mount_options;
+  if (!subject_.foreign && given.empty()) return CaseFor(bytes, subject_);
   model::Options options;
-  for (size_t at = 0; at < subject_.options.size();) {
-    const size_t end = std::min(subject_.options.find(',', at), subject_.options.size());
-    Adopt(subject_.options.substr(at, end - at), &options);
+  for (size_t at = 0; at < given.size();) {
+    const size_t end = std::min(given.find(',', at), given.size());
+    Adopt(given.substr(at, end - at), &options);
     at = end + 1;
   }
   std::string fitting = bytes;
@@ -127,6 +129,9 @@ void ModelCampaign::Report(const std::string& bytes, const Wrong& first) {
 
 bool ModelCampaign::One(uint64_t seed) {
   const std::string bytes = BytesOf(seed);
+  diff::Dice dice(seed);
+  if (subject_.IsPlyfs() && options_.mount_options.empty())
+    subject_.options = DrawMountOptions(Drawn::kNeutral, &dice);
   const std::optional<Wrong> wrong = Try(bytes);
   ++runs_;
   given_up_ += gave_up_;

@@ -63,8 +63,8 @@ std::string DressLines(const Object& o, const std::string& at) {
   if (o.uid != 0 || o.gid != 0)
     lines += "chown -h " + std::to_string(o.uid) + ":" + std::to_string(o.gid) + " " + at + "\n";
   if (o.type != Type::kSymlink) lines += "chmod " + Octal(o.mode) + " " + at + "\n";
-  return lines + "touch -h -a -d @1000000000.111222333 " + at + "; touch -h -m -d @1000000007.444555666 " + at +
-         "\n";
+  return lines + "touch -h -a -d @1000000000.111222333 " + at + "; touch -h -m -d @1000000007.444555666 " +
+         at + "\n";
 }
 
 std::string LayerLines(const Ref& dir, const std::string& at, std::map<const Object*, std::string>* written) {
@@ -152,7 +152,8 @@ std::string FunctionOf(const Step& s) {
 std::string CallOf(const Step& s) {
   std::string call = "\"" + FunctionOf(s) + "\"";
   if (s.kind >= StepKind::kOpen) call += ", " + std::to_string(s.slot);
-  if (s.kind == StepKind::kSymlink) return call + ", " + PythonBytes("to " + s.path2) + ", " + PythonBytes(s.path);
+  if (s.kind == StepKind::kSymlink)
+    return call + ", " + PythonBytes("to " + s.path2) + ", " + PythonBytes(s.path);
   const bool has_path = s.kind <= StepKind::kTmpFile || s.kind == StepKind::kLinkSlot;
   if (has_path) call += ", " + PythonBytes(s.path);
   return call + MoreArguments(s);
@@ -178,16 +179,16 @@ std::string StepLines(const std::vector<model::Taken>& taken, const model::Wrong
   }
   if (found.upper_expected.empty()) return lines + "end\n";
   return lines + "end\n" +
-         DoesLine("ok " + found.upper_expected, "\"upper\", " + PythonBytes(found.upper_path) + ", " +
-                                                    (found.upper_given ? "1" : "0"));
+         DoesLine("ok " + found.upper_expected,
+                  "\"upper\", " + PythonBytes(found.upper_path) + ", " + (found.upper_given ? "1" : "0"));
 }
 
 }  // namespace
 
 std::string FormatModelScript(const model::Case& c, const model::Subject& subject,
                               const std::vector<model::Taken>& taken, const model::Wrong& found) {
-  std::string script = ScriptHead(found.text,
-                                  "\"model\" stands for the model of plyfs: sh THIS --diff model MOUNT.");
+  std::string script =
+      ScriptHead(found.text, "\"model\" stands for the model of plyfs: sh THIS --diff model MOUNT.");
   script += kPrelude;
   script += "\n# ---- the layers ----\n" + Layers(c);
   script += "AGAINST_MODEL=1\nKERNEL_OPTIONS=${KERNEL_OPTIONS-" + OptionsFor(c.options, {}) + "}\n" +

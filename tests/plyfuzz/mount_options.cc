@@ -15,7 +15,6 @@ void AddDrawn(std::vector<MountOption>* all) {
   *all = {Of(kOverlay, "redirect_dir", {"on", "follow", "nofollow", "off"}),
           Of(kOverlay, "userxattr", {}),
           Of(kOverlay, "xino", {"on", "auto", "off"}),
-          Of(kOverlay, "uuid", {"auto", "on", "null", "off"}),
           Of(kNeutral, "fsync", {"auto", "strict"}),
           Of(kNeutral, "lower", {"watch", "frozen"}),
           Of(kNeutral, "wh", {"auto", "on", "off"}),
@@ -24,7 +23,7 @@ void AddDrawn(std::vector<MountOption>* all) {
           Of(kNeutral, "memory", {"8K", "1M"}),
           Of(kNeutral, "threads", {"1", "4"}),
           Of(kNeutral, "threaded", {"0", "1"}),
-          Of(kNeutral, "transport", {"auto", "read", "uring"}),
+          Of(kNeutral, "transport", {"auto", "read"}),
           Of(kNeutral, "io_uring", {"on", "off"}),
           Of(kNeutral, "max_write", {"4096", "65536"}),
           Of(kNeutral, "max_read", {"4096", "65536"}),
@@ -40,10 +39,6 @@ void AddDrawn(std::vector<MountOption>* all) {
           Of(kOwn, "noxattrs", {"0", "1"}),
           Of(kOwn, "static_nlink", {}),
           Of(kOwn, "xattr_permissions", {"0"})};
-  for (const char* flag : {"noatime", "nodiratime", "relatime", "strictatime", "nosuid", "nodev", "noexec",
-                           "nosymfollow", "sync", "dirsync", "lazytime"}) {
-    all->push_back(Of(kOverlay, flag, {}));
-  }
 }
 
 struct Reason {
@@ -56,7 +51,9 @@ const std::vector<Reason>& Reasons() {
   constexpr Drawn kMade = Drawn::kMade, kNotDrawn = Drawn::kNotDrawn;
   static const std::vector<Reason> reasons = {
       {kMade, "the layers of each run", {"lowerdir", "upperdir", "workdir"}},
-      {kMade, "one layer a call, for the kernel; hostile layers are read with data-only ones", {"lowerdir+", "datadir+"}},
+      {kMade,
+       "one layer a call, for the kernel; hostile layers are read with data-only ones",
+       {"lowerdir+", "datadir+"}},
       {kMade, "hostile layers are read with it, without an upper", {"metacopy"}},
       {kMade, "among the steps", {"remount", "ro", "rw"}},
       {kMade, "indices that plyctl makes: plyfs_differential --indices", {"index_dir"}},
@@ -65,18 +62,36 @@ const std::vector<Reason>& Reasons() {
       {kNotDrawn, "a way to write options down, not one of them", {"@FILE"}},
       {kNotDrawn, "prints, and serves the same", {"debug"}},
       {kNotDrawn, "what the table of mounts shows", {"fsname", "subtype"}},
-      {kNotDrawn, "for SELinux, which no run has", {"context", "label", "fscontext", "defcontext", "rootcontext"}},
+      {kNotDrawn,
+       "for SELinux, which no run has",
+       {"context", "label", "fscontext", "defcontext", "rootcontext"}},
       {kNotDrawn, "who may come in at all", {"allow_other", "allow_root", "default_permissions"}},
-      {kNotDrawn, "the default, which others take back",
+      {kNotDrawn, "what statfs tells, and a record that no comparison looks at (Z2)", {"uuid"}},
+      {kNotDrawn,
+       "kept by the VFS, before it asks any filesystem",
+       {"nosuid", "nodev", "noexec", "nosymfollow"}},
+      {kNotDrawn,
+       "when data reach the disk, which a live mount does not show",
+       {"sync", "dirsync", "lazytime"}},
+      {kNotDrawn,
+       "atimes, of which runs compare what the default does",
+       {"noatime", "nodiratime", "relatime", "strictatime"}},
+      {kNotDrawn,
+       "the default, which others take back",
        {"suid", "dev", "exec", "async", "symfollow", "nolazytime", "atime", "diratime", "norelatime",
         "nostrictatime"}},
-      {kNotDrawn, "where the mount shows, not what it shows",
+      {kNotDrawn,
+       "where the mount shows, not what it shows",
        {"private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable"}},
-      {kNotDrawn, "accepted without effect",
-       {"plugins", "writeback", "fast_ino", "fast_ino_check", "ino32_t", "kernel_cache", "splice_read",
-        "splice_write", "splice_move", "no_splice_read", "no_splice_write", "no_splice_move", "override_creds",
-        "nooverride_creds", "silent", "loud", "mand", "nomand", "iversion", "noiversion"}},
-      {kNotDrawn, "for mount(8)",
+      {kNotDrawn,
+       "accepted without effect",
+       {"plugins",        "writeback",        "fast_ino",        "fast_ino_check",
+        "ino32_t",        "kernel_cache",     "splice_read",     "splice_write",
+        "splice_move",    "no_splice_read",   "no_splice_write", "no_splice_move",
+        "override_creds", "nooverride_creds", "silent",          "loud",
+        "mand",           "nomand",           "iversion",        "noiversion"}},
+      {kNotDrawn,
+       "for mount(8)",
        {"defaults", "auto", "noauto", "nofail", "user", "nouser", "users", "owner", "group", "_netdev",
         "comment", "x-*", "X-*", "user_id", "group_id", "fd", "rootmode", "blksize"}}};
   return reasons;
@@ -119,10 +134,9 @@ const MountOption* FindMountOption(const std::string& word) {
 }
 
 std::string DescribeMountOptions() {
-  static constexpr const char* kHow[] = {"drawn for both sides, where both are plyfs or the kernel",
-                                         "drawn for plyfs alone: changes no answer",
-                                         "drawn for both sides, where both are plyfs", "made by plyfuzz: ",
-                                         "not drawn: "};
+  static constexpr const char* kHow[] = {
+      "drawn for both sides, where both are plyfs or the kernel", "drawn for plyfs alone: changes no answer",
+      "drawn for both sides, where both are plyfs", "made by plyfuzz: ", "not drawn: "};
   std::string text;
   for (const MountOption& option : MountOptions()) {
     text += option.name + std::string(option.name.size() < 20 ? 20 - option.name.size() : 1, ' ') +

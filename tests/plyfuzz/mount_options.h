@@ -20,7 +20,7 @@ enum class Drawn {
 };
 
 struct MountOption {
-  std::string name;                 // without its value
+  std::string name;  // without its value
   Drawn drawn = Drawn::kNotDrawn;
   std::vector<std::string> values;  // what is drawn: "fsync=strict", "noatime"
   std::string what;                 // of kMade and kNotDrawn

@@ -27,6 +27,8 @@ What is fuzzed:
                       the other side show of the same layers
   --changed-lowers    after each run the subject is mounted three times, its lowers changed by hand each time before;
                       plyfs (lower=watch) also sees them changed while it is mounted
+  --faults            during some steps the subject is killed (SIGKILL) and mounted again, or its disk is full: its
+                      tree is then that of before or after the step, and goes on as if nothing had been
   --no-cross          layers that one has written are not mounted by the other, and upper directories are not
                       compared: for filesystems whose records are not overlayfs's
   --ignore KIND       a difference that is known; its kind is what stands first in its line; may be given again
@@ -147,7 +149,8 @@ std::string Take(int key, const std::string& value, Options* o) {
       o->changed_lowers = true;
       return "";
     case kFaults:
-      return "--faults: not yet; tools/dev crash does it for plyfs";
+      o->faults = true;
+      return "";
     case kMountOptions:
       o->list_mount_options = true;
       return "";
@@ -177,6 +180,7 @@ std::string CheckForModel(const Options& o) {
   if (o.layers > 3) return "--layers=" + std::to_string(o.layers) + ": a case against the model has up to 3";
   if (o.steps > 64) return "--steps=" + std::to_string(o.steps) + ": a case against the model has up to 64";
   if (o.threads != 0) return "--threads: not against the model; give --against kernel";
+  if (o.faults) return "--faults: not against the model; give --against kernel";
   if (o.changed_lowers) return "--changed-lowers: not against the model; give --against kernel";
   for (size_t at = 0; at < o.mount_options.size();) {
     const size_t end = std::min(o.mount_options.find(',', at), o.mount_options.size());
@@ -185,7 +189,8 @@ std::string CheckForModel(const Options& o) {
     const MountOption* option = FindMountOption(word);
     const bool known = word == "userxattr" || word.starts_with("xino=") || word.starts_with("redirect_dir=");
     if (known || (option != nullptr && option->drawn == Drawn::kNeutral)) continue;
-    return "-o " + word + ": the model does not know it; give redirect_dir, userxattr, xino or what changes no answer";
+    return "-o " + word +
+           ": the model does not know it; give redirect_dir, userxattr, xino or what changes no answer";
   }
   return "";
 }
@@ -205,7 +210,12 @@ std::string ParseOptions(int argc, char** argv, const std::string& beside, Optio
   }
   if (optind != argc) return std::string(argv[optind]) + ": not an option; plyfuzz --help lists them";
   if (options->seeds == 0) options->seeds = options->seconds == 0 ? 20 : UINT64_MAX / 4;
-  if (options->subject == "model") return "--subject model: it is no mount; give --subject PROGRAM --against model";
+  if (options->subject == "model")
+    return "--subject model: it is no mount; give --subject PROGRAM --against model";
+  if (options->faults && !options->dir.empty())
+    return "--faults: fills the disk, which must be plyfuzz's own; leave --dir " + options->dir + " out";
+  if (options->faults && options->fs != "ext4" && options->fs != "xfs")
+    return "--faults: how much room --fs " + options->fs + " has cannot be told; give ext4 or xfs";
   if (options->against == "model") return CheckForModel(*options);
   if (options->layers == 0) options->layers = 5;
   if (options->steps == 0) options->steps = 200;

@@ -14,12 +14,13 @@ extern const char kHelp[];
 
 struct Options {
   std::string against = "kernel", subject;
-  int layers = 0, threads = 0;     // layers: 0, five, or of a case against the model one to three
-  uint64_t seed = 1, seeds = 0;  // 0: as many as the time allows, 20 without one
+  int layers = 0, threads = 0;      // layers: 0, five, or of a case against the model one to three
+  uint64_t seed = 1, seeds = 0;     // 0: as many as the time allows, 20 without one
   uint64_t steps = 0, seconds = 0;  // steps: 0, 200, or of a case against the model up to 45
-  std::string mount_options;  // for both sides, comma-separated
+  std::string mount_options;        // for both sides, comma-separated
   std::set<std::string> ignored;
   bool cross = true, shrink = true, survey = false, changed_lowers = false, help = false;
+  bool faults = false;
   bool list_mount_options = false;
   std::string dir, fs = "ext4";
 };

@@ -64,7 +64,8 @@ class PlyfuzzTest(unittest.TestCase):
 
     def test_says_in_one_line_what_is_wrong(self):
         for words in (["--layers", "0"], ["--seeds", "x"], ["--subject", "/nowhere/plyfs"], ["--bogus"], ["more"],
-                      ["--seed"], ["-o", "lowerdir=/a"], ["--fs", "vfat"], ["--threads", "1"], ["--faults"],
+                      ["--seed"], ["-o", "lowerdir=/a"], ["--fs", "vfat"], ["--threads", "1"],
+                      ["--faults", "--fs", "btrfs"], ["--faults", "--dir", "/var/tmp"], ["--faults", "--against", "model"],
                       ["--subject", "model"], ["--against", "model", "--layers", "4"],
                       ["--against", "model", "-o", "metacopy=on"], ["--subject", "/bin/false"]):
             done = self.fuzz(*words, status=TROUBLE)
@@ -137,6 +138,50 @@ exec mount -t overlay overlay -o "$2" "$3"
         known = [word for kind in ("xattrs", "name", "nlink", "listing") for word in ("--ignore", kind)]
         done = self.fuzz("--subject", faulty, "--steps", "1", "--threads", "2", "--no-cross", *known, status=FOUND)
         self.assertIn("kind: threads, fresh mount", done.stderr)
+        self.assertIn("the script shows it", done.stderr)
+        done = self.fuzz("--subject", faulty, "--steps", "9", "--threads", "2", "--no-cross", "--no-shrink", *known,
+                         status=FOUND)
+        self.assertIn("\nclient 1\nclient 2\n", done.stdout)
+        status, text = self.script(done.stdout)(faulty)
+        self.assertIn("a fresh mount shows something else", text)
+        status, text = self.script(done.stdout)("kernel")
+        self.assertIn("a fresh mount shows the same", text)
+
+    def test_equal_with_faults(self):
+        for subject in ("kernel", PLYFS):
+            done = self.fuzz("--subject", subject, "--faults", "--seed", "7", "--seeds", "3", "--steps", "100", status=NONE)
+            self.assertEqual(done.stderr.count("no difference"), 4)
+
+    def test_finds_what_a_kill_loses(self):
+        # What was written last is gone where the program did not end in order.
+        faulty = self.program(f"""upper=$(echo "$2" | sed 's/.*upperdir=\\([^,]*\\).*/\\1/')
+[ ! -e "$upper.running" ] || find "$upper" -type f -newer "$upper.running" -delete
+touch "$upper.running"
+{PLYFS} -f -o "$2" "$3"
+status=$?
+rm "$upper.running"
+exit $status
+""")
+        words = ("--subject", faulty, "--seed", "3", "--steps", "150", "--ignore", "blksize")
+        self.fuzz(*words, "--seeds", "1", status=NONE)
+        found = self.fuzz(*words, "--seeds", "10", "--faults", status=FOUND)
+        self.assertIn("kind: killed, ", found.stderr)
+        self.assertIn("the script shows it", found.stderr)
+        self.assertIn("\nkilled", found.stdout)
+
+    def test_finds_what_a_full_disk_spoils(self):
+        # A change that nobody asked for, once there is no room.
+        faulty = self.program("""full=$(echo "$2" | sed 's|.*upperdir=\\(.*\\)/run/[^,]*,.*|\\1|')/full
+mount -t overlay overlay -o "$2,index=off,metacopy=off,xino=off,redirect_dir=follow" "$3" || exit 1
+while grep -q " $3 " /proc/self/mounts; do
+  for i in 1 2 3 4 5 6 7 8 9 10; do [ ! -e "$full" ] || chmod 711 "$3"; done
+done
+""")
+        words = ("--subject", faulty, "--steps", "80", "--no-shrink")
+        self.fuzz(*words, "--seeds", "1", status=NONE)
+        found = self.fuzz(*words, "--seeds", "10", "--faults", status=FOUND)
+        self.assertIn("kind: disk full, ", found.stderr)
+        self.assertIn("\nfull ", found.stdout)
 
     def test_finds_an_option_and_prints_a_script_that_shows_it(self):
         faulty = self.program(f'exec mount -t overlay overlay -o "$2,{FAULT}" "$3"\n')

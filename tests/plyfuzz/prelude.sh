@@ -24,7 +24,7 @@ for tool in setfattr getfattr mountpoint setpriv; do
 done
 export LC_ALL=C
 umask 0
-unset AGAINST_MODEL NO_UPPER PYTHON FORMAT MTIME ATIME BIRTH INODES LIST_NUMBERS XATTRS xattrs
+unset EXACT clients OWN_FS AGAINST_MODEL NO_UPPER PYTHON FORMAT MTIME ATIME BIRTH INODES LIST_NUMBERS XATTRS xattrs
 T=$(mktemp -d "${DIR:-.}/plyfuzz.XXXXXX") && T=$(cd "$T" && pwd) && chmod 755 "$T" || exit 1
 M=$T/merged
 FIRST=$1 SECOND=${2-$1} NOW=$1 PID= n=0 START=$(date +%s)
@@ -34,7 +34,8 @@ finish() {
   [ -z "$PYTHON" ] || { exec 8>&-; wait "$PYTHON"; }
   mountpoint -q "$M" && { umount "$M" || umount -l "$M"; }
   [ -z "$PID" ] || wait "$PID"
-  rm -rf "$T"
+  [ -z "$OWN_FS" ] || umount "$T" || umount -l "$T"
+  rm -rf "$T" "$T.img"
 }
 trap finish EXIT
 trap 'exit 1' INT TERM HUP PIPE
@@ -90,6 +91,61 @@ readonly_mount() {
   mount -o "remount,$1" "$M" 2>"$T/log" && echo "$n remount $1: ok" || echo "$n remount $1: failed"
 }
 
+# Before the layers: a filesystem of the script's own, to be filled.
+own_fs() {
+  truncate -s 256M "$T.img" && mkfs.ext4 -q "$T.img" && mount -o loop "$T.img" "$T" && OWN_FS=1 && chmod 755 "$T" &&
+    mkdir "$M" "$T/u" "$T/w" || exit 1
+}
+
+# killed MICROSECONDS STEP...: the program dies so long after the step began, if it is one, and is mounted again;
+# full STEP...: the disk is full meanwhile.  A step that this kept from being done is done again.
+killed() {
+  [ $# = 0 ] || { after=$1; shift; }
+  before=$(tree '' "$M" | cksum) number=$n
+  [ -z "$PID" ] || { sleep "0.$(printf %06d "${after-0}")"; kill_program; } &
+  killer=$!
+  [ $# = 0 ] || "$@" >"$T/told"
+  wait "$killer"
+  [ -z "$PYTHON" ] || ask 'shut()' >/dev/null
+  if [ -n "$PID" ]; then
+    umount "$M" 2>/dev/null || umount -l "$M" 2>/dev/null
+    wait "$PID" 2>/dev/null
+  else
+    umount "$M"
+  fi
+  begin
+  [ $# = 0 ] || judge "$@"
+}
+full() {
+  before=$(tree '' "$M" | cksum) number=$n
+  python3 -c 'import os, sys
+f = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT); at = 0; piece = 1 << 28
+while piece >= 1024:
+    try: os.posix_fallocate(f, at, piece); at += piece
+    except OSError: piece //= 2' "$T/full"
+  "$@" >"/dev/shm/plyfuzz.$$"
+  rm "$T/full"
+  mv "/dev/shm/plyfuzz.$$" "$T/told"
+  judge "$@"
+}
+judge() {
+  n=$((number + 1))
+  echo "$n $*"
+  case $(cat "$T/told") in
+    *"not connected" | *"connection abort" | *"I/O error" | *"Input/output error" | *"No space left on device" | *"quota exceeded")
+      [ "$before" != "$(tree '' "$M" | cksum)" ] || "$@" >/dev/null ;;
+  esac
+  n=$((number + 1))
+  tree 'after it' "$M"
+}
+# Whatever was started for the mount, in the background too.
+kill_program() {
+  for process in $(grep -lsF -- "$M" /proc/[0-9]*/cmdline); do
+    process=${process#/proc/} process=${process%/cmdline}
+    [ "$process" = "$PYTHON" ] || kill -9 "$process" 2>/dev/null
+  done
+}
+
 # Runs a command in the mount; tells what it printed, and ok or what the last words of its complaint are.
 run() {
   n=$((n + 1))
@@ -115,7 +171,7 @@ def call(name, *args):
     args = [ctypes.c_long(a) if isinstance(a, int) else a for a in args]
     f = getattr(libc, name); f.restype = ctypes.c_long
     n = f(*args)
-    if n < 0: raise OSError(ctypes.get_errno(), "")
+    if n < 0 or n == 0xffffffff: raise OSError(ctypes.get_errno(), "")  # an int has its own half of the register
     return n
 def shut():
     for f in fd.values(): os.close(f)
@@ -183,7 +239,9 @@ look() {
     regular*) state="$state size $(stat -c %s -- "$1") data $(cksum <"$1" 2>&1 | tr '\n' ' ')" ;;
     symbolic*) state="$state to '$(readlink -- "$1")'" ;;
   esac
-  if [ -n "$MTIME" ]; then
+  if [ -n "$EXACT" ]; then
+    state="$state mtime $(stat -c %y -- "$1")"
+  elif [ -n "$MTIME" ]; then
     changed=$(stat -c %Y -- "$1")
     [ "$changed" -ge "$START" ] && [ "$changed" -lt $((START + 86400)) ] || state="$state mtime $(stat -c %y -- "$1")"
   fi
@@ -223,6 +281,36 @@ moved() {
 tree() {
   echo "-- $1"
   (cd "$2" && find . 2>/dev/null | sort | while IFS= read -r path; do look "$path"; done)
+}
+
+# client N: does what client_N says, beside the others and in a process of its own.
+client() {
+  (
+    trap - EXIT
+    T=$T/client$1 PYTHON= n=0
+    mkdir "$T"
+    "client_$1"
+    [ -z "$PYTHON" ] || { exec 8>&-; wait "$PYTHON"; }
+  ) >"$T/told$1" 2>&1 &
+  clients="$clients $!"
+}
+# At their end: whether a fresh mount shows what the mount does, and the other side what that does.
+together() {
+  EXACT=1
+  [ -z "$clients" ] || wait $clients
+  tree '' "$M" >/dev/null
+  tree '' "$M" >"$T/live"
+  end
+  begin
+  tree '' "$M" >"$T/fresh"
+  diff "$T/live" "$T/fresh" && echo "a fresh mount shows the same" || echo "a fresh mount shows something else"
+  end
+  [ -n "$1" ] || return 0
+  LOWERS=$T/u:$LOWERS NO_UPPER=1 NOW=$SECOND
+  begin
+  tree '' "$M" >"$T/other"
+  diff "$T/fresh" "$T/other" && echo "the other shows the same" || echo "the other shows something else"
+  end
 }
 
 # For layers.

@@ -116,6 +116,17 @@ std::set<std::string> Subjects(const diff::Step& step) {
   return out;
 }
 
+bool IsFault(const diff::Step& step) {
+  return step.op == diff::Op::kRemount && step.b != 0;
+}
+
+bool HasFaults(const diff::RunPlan& plan) {
+  for (const diff::Step& step : *plan.fixed) {
+    if (IsFault(step)) return true;
+  }
+  return false;
+}
+
 std::string LastStep(const diff::RunPlan& plan, const diff::Step& step, const std::string& kind) {
   const std::set<std::string> subjects = Subjects(step);
   const std::string which = kind == "mtime moved" ? "y" : kind == "ctime moved" ? "z" : "";
@@ -129,13 +140,27 @@ std::string LastStep(const diff::RunPlan& plan, const diff::Step& step, const st
   return before + StepLine(step, plan.cross) + "\n" + before + after;
 }
 
+std::string FaultedStep(const diff::RunPlan& plan, const diff::Step& step, const diff::Step& fault) {
+  const std::string line = StepLine(step, plan.cross);
+  if (!diff::IsWhole(step)) return fault.b == diff::kFullDisk ? line : line + "\nkilled";
+  return (fault.b == diff::kFullDisk ? "full " : "killed " + std::to_string(fault.b) + " ") + line;
+}
+
 std::string Steps(const diff::RunPlan& plan, const std::string& kind) {
   std::string lines;
   const std::vector<diff::Step>& steps = *plan.fixed;
   for (size_t i = 0; i < steps.size(); ++i) {
-    lines += i + 1 == steps.size() ? LastStep(plan, steps[i], kind) : StepLine(steps[i], plan.cross) + "\n";
+    const bool last = i + 1 == steps.size();
+    if (!last && IsFault(steps[i + 1])) {
+      lines += FaultedStep(plan, steps[i], steps[i + 1]) + "\n";
+    } else {
+      lines +=
+          last && !IsFault(steps[i]) ? LastStep(plan, steps[i], kind) : StepLine(steps[i], plan.cross) + "\n";
+    }
   }
-  if (lines.find("\npy ") != std::string::npos || StartsWith(lines, "py ")) lines = "python\n" + lines;
+  if (lines.find("\npy ") != std::string::npos || StartsWith(lines, "py ") ||
+      lines.find(" py '") != std::string::npos)
+    lines = "python\n" + lines;
   return lines;
 }
 
@@ -253,10 +278,32 @@ std::string ScriptHead(const std::string& found, const std::string& more) {
 std::string FormatScript(const diff::RunPlan& plan, const diff::Difference& found) {
   std::string script = ScriptHead(found.text);
   script += kPrelude;
-  script += "\n# ---- the layers ----\n" + Layers(plan) + "\n" + Options(plan);
+  script += "\n# ---- the layers ----\n";
+  if (HasFaults(plan)) script += "own_fs\n";
+  script += Layers(plan) + "\n" + Options(plan);
   script += "\n# ---- the steps ----\n" + Interests(found.kind, plan.ignored);
   script += "begin\ntree 'at the start' \"$M\"\n" + Steps(plan, found.kind) + Ending(plan, found);
   return script;
+}
+
+std::string FormatThreadsScript(const diff::RunPlan& plan,
+                                const std::vector<std::vector<diff::Step>>& clients,
+                                const diff::Difference& found) {
+  std::string script =
+      ScriptHead(found.text, "What comes of clients that meet is chance: try it several times.");
+  script += kPrelude;
+  script += "\n# ---- the layers ----\n" + Layers(plan) + "\n" + Options(plan);
+  script += "\n# ---- what each client does ----\nFORMAT=' links %h'\nMTIME=1\nXATTRS=1\n";
+  std::string begin;
+  for (size_t i = 0; i < clients.size(); ++i) {
+    const std::string number = std::to_string(i + 1);
+    std::string lines;
+    for (const diff::Step& step : clients[i]) lines += "  " + StepLine(step, false) + "\n";
+    const bool python = lines.find("  py ") != std::string::npos;
+    script += "client_" + number + "() {\n" + (python ? "  python\n" : "") + lines + "}\n";
+    begin += "client " + number + "\n";
+  }
+  return script + "\nbegin\n" + begin + "together" + (plan.cross ? " crossed" : "") + "\n";
 }
 
 }  // namespace plyfs::fuzz

@@ -7,6 +7,7 @@
 #define PLYFS_TESTS_PLYFUZZ_SCRIPT_H_
 
 #include <string>
+#include <vector>
 
 #include "tests/differential/run.h"
 
@@ -28,6 +29,12 @@ std::string ScriptHead(const std::string& found, const std::string& more = "");
 
 // `plan` has fixed steps.  `found` decides what the script looks at.
 std::string FormatScript(const diff::RunPlan& plan, const diff::Difference& found);
+
+// Of what several clients did at once, each in a process of its own: the script says whether a fresh mount,
+// and the other side, show what the mount showed at their end.
+std::string FormatThreadsScript(const diff::RunPlan& plan,
+                                const std::vector<std::vector<diff::Step>>& clients,
+                                const diff::Difference& found);
 
 }  // namespace plyfs::fuzz
 

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "tests/differential/executor.h"
 #include "tests/differential/generator.h"
 #include "tests/differential/hand_act.h"
+#include "tests/differential/shrink.h"
 #include "tests/differential/tree_lines.h"
 #include "tests/mount/files.h"
 
@@ -32,13 +34,22 @@ bool ForThreads(Step* step) {
   return true;
 }
 
-void Client(const std::string& mount, const Snapshot& tree, uint64_t seed, size_t steps, bool userxattr) {
+// Draws what it does next from what has come of it, and keeps it.
+void Client(const std::string& mount, const Snapshot& tree, uint64_t seed, const diff::RunPlan& plan,
+            std::vector<Step>* taken) {
   diff::Executor executor(mount);
-  diff::Generator generator(seed, tree, userxattr);
-  for (size_t i = 0; i < steps; ++i) {
+  diff::Generator generator(seed, tree, plan.world.userxattr);
+  for (size_t i = 0; i < plan.steps; ++i) {
     Step step = generator.Next();
-    generator.Observe(step, ForThreads(&step) ? executor.Run(step).error : ECANCELED);
+    const bool fits = ForThreads(&step);
+    if (fits) taken->push_back(step);
+    generator.Observe(step, fits ? executor.Run(step).error : ECANCELED);
   }
+}
+
+void Repeat(const std::string& mount, const std::vector<Step>& steps) {
+  diff::Executor executor(mount);
+  for (const Step& step : steps) executor.Run(step);
 }
 
 // Of who need not list the numbers that stat tells (D10).
@@ -48,18 +59,20 @@ void ForgetListedNumbers(Snapshot* tree) {
 
 class ThreadsRun {
  public:
-  ThreadsRun(const diff::RunPlan& plan, diff::Dirs dirs, diff::Masks* masks)
-      : plan_(plan), dirs_(std::move(dirs)), masks_(masks) {}
+  ThreadsRun(const ThreadsPlan& threads, diff::Dirs dirs, diff::Masks* masks)
+      : threads_(threads), plan_(threads.run), dirs_(std::move(dirs)), masks_(masks) {}
 
-  Maybe Go(int threads, bool changed_lowers) {
+  Maybe Go() {
+    const bool changed_lowers = threads_.changed_lowers;
     constexpr uint64_t kRounds = 3;
     diff::Dice dice(plan_.world.seed * 3 + 1);
     for (uint64_t round = 0; round < (changed_lowers ? kRounds : 1); ++round) {
       if (changed_lowers) ChangeLowers(&dice);
-      if (auto d = Round(threads, plan_.world.seed * 1000 + round * 100)) return d;
+      if (auto d = Round(plan_.world.seed * 1000 + round * 100)) return d;
     }
     return std::nullopt;
   }
+  const ClientSteps& steps() const { return steps_; }
 
  private:
   static bool IsPlyfs(const Against& side) { return !side.foreign && !side.IsKernel(); }
@@ -72,15 +85,21 @@ class ThreadsRun {
     }
   }
 
-  Maybe Round(int threads, uint64_t seed) const {
+  Maybe Round(uint64_t seed) {
     std::string error;
     auto live = Mount(plan_.against, true, &error);
     if (live == nullptr) return diff::Difference{"mount", "mount: " + error};
     const Snapshot before = diff::TakeSnapshot(dirs_.mount);
     std::vector<std::thread> clients;
-    for (int i = 0; i < threads; ++i) {
-      clients.emplace_back(Client, dirs_.mount, before, seed + static_cast<uint64_t>(i), plan_.steps,
-                           plan_.world.userxattr);
+    const size_t count = threads_.fixed ? threads_.fixed->size() : static_cast<size_t>(threads_.threads);
+    steps_.assign(count, {});
+    for (size_t i = 0; i < count; ++i) {
+      if (threads_.fixed) {
+        steps_[i] = (*threads_.fixed)[i];
+        clients.emplace_back(Repeat, dirs_.mount, std::cref(steps_[i]));
+      } else {
+        clients.emplace_back(Client, dirs_.mount, before, seed + i, std::cref(plan_), &steps_[i]);
+      }
     }
     for (std::thread& client : clients) client.join();
     // Looking may write records (L24), which fresh mounts then find.
@@ -130,26 +149,56 @@ class ThreadsRun {
     return diff::CompareWithKernel(fresh, reference, names, masks_);
   }
 
+  const ThreadsPlan& threads_;
   const diff::RunPlan& plan_;
   const diff::Dirs dirs_;
   diff::Masks* const masks_;
+  ClientSteps steps_;
 };
 
 }  // namespace
 
-Maybe PerformThreads(const ThreadsPlan& asked, diff::Masks* masks) {
+ThreadsResult PerformThreads(const ThreadsPlan& asked, diff::Masks* masks) {
   const diff::RunPlan& plan = asked.run;
   const std::string base = plan.dir + "/threads";
   diff::Dirs dirs;
   test::RemoveTree(base);
   if (mkdir(base.c_str(), 0755) < 0 || !diff::MakeDirs(base, plan.world.lowers, &dirs))
-    return diff::Difference{"harness", base + ": " + strerror(errno)};
+    return {diff::Difference{"harness", base + ": " + strerror(errno)}, {}};
   const std::string error = WriteWorld(MakeWorld(plan.world), plan.dropped, dirs);
-  if (!error.empty()) return diff::Difference{"harness", error};
-  Maybe found = ThreadsRun(plan, dirs, masks).Go(asked.threads, asked.changed_lowers);
+  if (!error.empty()) return {diff::Difference{"harness", error}, {}};
+  ThreadsRun run(asked, dirs, masks);
+  Maybe found = run.Go();
   test::RemoveTree(base);
-  if (found && plan.ignored.contains(found->kind)) return std::nullopt;
-  return found;
+  if (found && plan.ignored.contains(found->kind)) found.reset();
+  return {found, run.steps()};
+}
+
+ThreadsPlan ShrinkThreads(const ThreadsPlan& plan, const ThreadsResult& result, diff::Masks* masks,
+                          const volatile sig_atomic_t* stop) {
+  constexpr size_t kTrials = 80;
+  constexpr int kTries = 3;
+  const std::string kind = result.difference->kind;
+  const auto dealt = [&](const std::vector<std::pair<size_t, Step>>& all) {
+    ThreadsPlan trial = plan;
+    trial.fixed.emplace(result.steps.size());
+    for (const auto& [client, step] : all) (*trial.fixed)[client].push_back(step);
+    std::erase_if(*trial.fixed, [](const std::vector<Step>& steps) { return steps.empty(); });
+    return trial;
+  };
+  std::vector<std::pair<size_t, Step>> all;
+  for (size_t client = 0; client < result.steps.size(); ++client) {
+    for (const Step& step : result.steps[client]) all.emplace_back(client, step);
+  }
+  const std::function<bool(const std::vector<std::pair<size_t, Step>>&)> fails = [&](const auto& few) {
+    const ThreadsPlan trial = dealt(few);
+    for (int i = 0; i < kTries && *stop == 0; ++i) {
+      const ThreadsResult got = PerformThreads(trial, masks);
+      if (got.difference && got.difference->kind == kind) return true;
+    }
+    return false;
+  };
+  return dealt(diff::Shrink<std::pair<size_t, Step>>(all, kTrials, fails));
 }
 
 }  // namespace plyfs::fuzz

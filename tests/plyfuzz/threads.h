@@ -6,18 +6,34 @@
 #ifndef PLYFS_TESTS_PLYFUZZ_THREADS_H_
 #define PLYFS_TESTS_PLYFUZZ_THREADS_H_
 
+#include <signal.h>
+
 #include <optional>
+#include <vector>
 
 #include "tests/differential/run.h"
 
 namespace plyfs::fuzz {
 
+// What each client does, in its order.
+using ClientSteps = std::vector<std::vector<diff::Step>>;
+
 struct ThreadsPlan {
   diff::RunPlan run;  // what is mounted, and how many steps each thread takes
   int threads = 1;
-  bool changed_lowers = false;  // mounted several times, the lowers changed each time before
+  bool changed_lowers = false;            // mounted several times, the lowers changed each time before
+  std::optional<ClientSteps> fixed = {};  // these steps, and none that are drawn
 };
-std::optional<diff::Difference> PerformThreads(const ThreadsPlan& plan, diff::Masks* masks);
+struct ThreadsResult {
+  std::optional<diff::Difference> difference;
+  ClientSteps steps;  // of the last mount
+};
+ThreadsResult PerformThreads(const ThreadsPlan& plan, diff::Masks* masks);
+
+// A shorter plan that ends in the same kind of difference: each trial is made several times, since what comes
+// of clients that meet is chance.  Ends early once *stop is set.
+ThreadsPlan ShrinkThreads(const ThreadsPlan& plan, const ThreadsResult& result, diff::Masks* masks,
+                          const volatile sig_atomic_t* stop);
 
 }  // namespace plyfs::fuzz
 
