@@ -94,6 +94,7 @@ Sequence::~Sequence() {
 
 Maybe Sequence::Mount() {
   const std::string error = mounter_.Mount();
+  read_only_ = false;
   g_watched_daemon = mounter_.daemon();
   if (!error.empty()) return Difference{"mount", "mount: " + error};
   kernel_.SetMount(mounter_.KernelDirs().mount);
@@ -230,6 +231,7 @@ Maybe Sequence::SetReadonly(const Step& step, int* error) {
   CloseAll();
   const auto [kernel, ply] = mounter_.Remount(step.a != 0);
   if (ply == 0) comparer_.SetReadonly(step.a != 0);
+  if (ply == 0) read_only_ = step.a != 0;
   *error = kernel;
   table_->Count(Label(step), kernel);
   if (kernel == ply) return std::nullopt;

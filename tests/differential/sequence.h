@@ -65,6 +65,7 @@ class Sequence {
   UpperCheck uppers_;
   Pins pins_;
   Executor kernel_, ply_;
+  bool read_only_ = false;   // the live mounts are
   bool xwhiteouts_ = false;  // the world has xattr whiteouts
 };
 

@@ -104,6 +104,7 @@ Outcome Sequence::RunFull(const Step& step) {
 Maybe Sequence::MountAfterKill() {
   CloseAll();
   mounter_.Unmount();  // says how the program ended, which we know
+  comparer_.SetReadonly(false);
   if (auto d = Mount()) return Difference{"mount", "mount after a kill: " + d->text};
   return std::nullopt;
 }
@@ -136,8 +137,10 @@ Maybe Sequence::Judge(const Step& step, const Step& fault, const Snapshot& befor
 
 Maybe Sequence::DoFaulted(const Step& step, const Step& fault, int* error) {
   const bool kills = fault.b != kFullDisk;
-  if (step.op >= Op::kRemount || (!IsWhole(step) && !kills)) return DoStep(step, error);
-  if (!IsWhole(step)) return Under(fault, KillBetween(step, error));
+  // What is mounted after a kill is writable again, so it is no place to do once more what was refused.
+  const bool between = !IsWhole(step) || read_only_;
+  if (step.op >= Op::kRemount || (between && !kills)) return DoStep(step, error);
+  if (between) return Under(fault, KillBetween(step, error));
   *error = ECANCELED;
   alarm(kHangSeconds);
   if (LeaveOut(step)) return std::nullopt;
