@@ -260,7 +260,7 @@ void World::Rename(const InodeRef& dir, const std::string& name, const InodeRef&
   const Thing thing = *Truth(*dir, name);
   TruthOf(*dir).erase(name);
   TruthOf(*to)[to_name] = thing;
-  for (const InodeRef& changed : {dir, to, inode, target}) {
+  for (const InodeRef& changed : {dir, to, target}) {
     if (changed) NoteChange(*changed);
   }
   to->ChangeListing([&](MergedDir& l) { l.Insert(to_name, thing.dir ? DT_DIR : DT_REG, thing.object); });
