@@ -94,7 +94,7 @@ class InodeTable {
   friend class Inode;
   friend class InodeRef;
   static constexpr size_t kShards = 64;
-  static constexpr size_t kHeader = 8;  // the allocator's, of each piece
+  static constexpr size_t kHeader = 8;        // the allocator's, of each piece
   static constexpr size_t kChunkSlots = 256;  // a page: one is given back only when all its slots are free
   static constexpr size_t kMaxChunks = kMaxSlots / kChunkSlots;
   struct Slot {
