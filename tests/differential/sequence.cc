@@ -40,7 +40,7 @@ bool HasFineTimes(const std::string& dir) {
   return true;
 }
 
-constexpr int64_t kKilledWithinUs = 1500;
+constexpr int64_t kKilledWithinUs = 400;
 
 // A remount that a fault goes before (step.h), if this one has one.
 bool IsFault(const Step& step) {

@@ -81,16 +81,28 @@ bool IsWhole(const Step& step) {
 }
 
 Outcome Sequence::RunKilled(const Step& step, int64_t after_us) {
+  // While there is somebody to say which ones have no name.
+  for (int slot = 0; slot < kSlots; ++slot) ForgetTemporary(slot);
   const pid_t daemon = mounter_.daemon();
+  int start[2] = {-1, -1};
+  if (pipe2(start, O_CLOEXEC) < 0) return {};
   // Of another process: our effective ids are the step's while it is performed.
   const pid_t killer = fork();
   if (killer == 0) {
-    usleep(static_cast<useconds_t>(after_us));
+    close(start[1]);
+    char go = 0;
+    const bool told = read(start[0], &go, 1) == 1;
+    if (told) usleep(static_cast<useconds_t>(after_us));
     kill(-daemon, SIGKILL);  // with what it has started
     kill(daemon, SIGKILL);
     _exit(0);
   }
+  usleep(1000);                                   // a step takes less time than a process's start
+  const bool told = write(start[1], "", 1) == 1;  // else it ends with our end of the pipe
+  (void)told;
   Outcome outcome = ply_.Run(step);
+  close(start[0]);
+  close(start[1]);
   waitpid(killer, nullptr, 0);
   return outcome;
 }
