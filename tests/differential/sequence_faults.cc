@@ -116,6 +116,7 @@ Outcome Sequence::RunFull(const Step& step) {
 Maybe Sequence::MountAfterKill() {
   CloseAll();
   mounter_.Unmount();  // says how the program ended, which we know
+  while (::waitpid(-1, nullptr, WNOHANG) > 0) continue;  // what a killed wrapper has left to us
   comparer_.SetReadonly(false);
   if (auto d = Mount()) return Difference{"mount", "mount after a kill: " + d->text};
   return std::nullopt;
