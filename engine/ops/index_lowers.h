@@ -21,6 +21,8 @@ struct Reading {
   bool as_seen = false;
   // Not null: takes the copies that were opened, as far as there is room for them.
   ReadCopies* keep = nullptr;
+  // Becomes true where a number could not be learnt for now: what was read is not to be kept.
+  bool* guessed = nullptr;
 };
 
 // More names than were asked for: no error of any layer.

@@ -39,7 +39,7 @@ Result<bool> MayBeMerged(Parts& parts, const Inode& dir, int fd, const ScannedEn
 // An upper entry's own number is the tree's, unless it is a copy (which keeps its lower's) or a directory
 // that lower members join: those are asked by name (D10; readdir.c:ovl_cache_update).
 Result<uint64_t> UpperEntryIno(Parts& parts, const InodeRef& dir, int fd, const ScannedEntry& entry,
-                               bool impure) {
+                               bool impure, bool* guessed) {
   uint64_t dev = parts.stack->upper()->device();
   if (!impure) {
     PLY_TRY(bool may_be_merged, MayBeMerged(parts, *dir, fd, entry));
@@ -49,9 +49,10 @@ Result<uint64_t> UpperEntryIno(Parts& parts, const InodeRef& dir, int fd, const 
     }
   }
   Result<InodeRef> inode = Resolve(parts, dir, Name::Trusted(entry.name), Buying::kNever);
-  // A name that cannot be resolved (EPERM of L12, L17) is listed all the same.
-  if (!inode.ok() || !*inode) return MapIno(parts, ObjectId{dev, entry.ino, 0});
-  return (*inode)->st_ino();
+  if (inode.ok() && *inode) return (*inode)->st_ino();
+  // A name that cannot be resolved is listed all the same: where that is how it is (L12, L17), for good.
+  if (!inode.ok() && inode.error() != EPERM) *guessed = true;
+  return MapIno(parts, ObjectId{dev, entry.ino, 0});
 }
 
 // A whiteout by name hides nothing where its own layer has the name.
@@ -81,7 +82,7 @@ Status AddUpper(Parts& parts, const InodeRef& dir, const Reading& reading, Merge
       if (!outranked) listing->Remove(e.hides);
       return OkStatus();
     }
-    PLY_TRY(uint64_t ino, UpperEntryIno(parts, dir, fd->get(), e, impure.has_value()));
+    PLY_TRY(uint64_t ino, UpperEntryIno(parts, dir, fd->get(), e, impure.has_value(), reading.guessed));
     listing->Insert(e.name, e.type, ino);
     return OkStatus();
   });
@@ -140,10 +141,13 @@ Result<std::shared_ptr<MergedDir>> Load(Parts& parts, const InodeRef& dir, uint6
     }
     uint64_t version = dir->listing_version();
     Reading reading;
+    bool guessed = false;
     reading.most_names = most_names;
     reading.keep = keep;
+    reading.guessed = &guessed;
     if (keep) *keep = ReadCopies();
     PLY_TRY(made, ReadAndWatch(parts, dir, reading, &trust));
+    if (made && guessed) return made;
     if (!made || !dir->PublishListing(made, version)) continue;
     if (StillWatched(*dir, trust)) {
       if (keep) keep->word = trust.word;
