@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <string>
 #include <utility>
@@ -89,7 +90,12 @@ class LowerReader {
     }
     keep_ = reading.keep && std::any_of(to_read_.begin(), to_read_.end(),
                                         [&](size_t i) { return LayerOf(i).trusted_index() == nullptr; });
-    if (keep_) kept_.resize(lowers_.size());
+    if (!keep_) return;
+    kept_.resize(lowers_.size());
+    size_t held = 0;
+    for (size_t i = 0; i < held_.size(); ++i) held += held_.fd(i) >= 0 ? 1 : 0;
+    parts.held.Reserve(lowers_.size() - std::min(held, lowers_.size()), &more_);
+    keepable_ = held + held_.room() + more_.room();
   }
 
   Result<std::shared_ptr<const LowerIndex>> Read(bool* xwhiteouts) {
@@ -97,8 +103,12 @@ class LowerReader {
       const size_t count = std::min(kWave, to_read_.size() - first);
       std::vector<Copy> copies(count);
       const auto look = [&](size_t i) {
-        copies[i].status = Open(to_read_[first + i], &copies[i]);
-        if (copies[i].status.ok() && count > 1) copies[i].status = ReadAhead(&copies[i]);
+        Copy& copy = copies[i];
+        copy.status = Open(to_read_[first + i], &copy);
+        if (count == 1) return;  // read in its turn
+        if (copy.status.ok()) copy.status = ReadAhead(&copy);
+        // At once: with all that are looked at open, a few readers would use up the process's descriptors.
+        if (!copy.status.ok() || !copy.fd.valid() || !MayKeepOneMore()) copy.fd.reset();
       };
       if (AreFewIndexed(first, count)) {
         for (size_t i = 0; i < count; ++i) look(i);
@@ -119,7 +129,9 @@ class LowerReader {
  private:
   void KeepCopies() {
     if (!keep_) return;
-    held_ = HeldCopies::Lease();  // its room may be less
+    // One room in the place of two.
+    held_ = HeldCopies::Lease();
+    more_ = HeldCopies::Lease();
     parts_.held.Reserve(kept_.size(), &reading_.keep->copies);
     reading_.keep->copies.Refill(std::move(kept_));
     reading_.keep->layers = lowers_.layers->layers();
@@ -164,16 +176,22 @@ class LowerReader {
     return OkStatus();
   }
 
-  // Likewise; and closes it, unless it is to be kept.
+  // Any thread.
+  bool MayKeepOneMore() {
+    size_t left = keepable_.load(std::memory_order_relaxed);
+    while (left > 0 && !keepable_.compare_exchange_weak(left, left - 1, std::memory_order_relaxed)) {
+    }
+    return left > 0;
+  }
+
+  // Likewise.
   Status ReadAhead(Copy* copy) const {
     if (copy->indexed || !copy->fd.valid()) return OkStatus();
     copy->read_ahead = true;
-    Status scanned = ScanDirectory(copy->fd.get(), parts_.records, copy->look, [&](const ScannedEntry& e) {
+    return ScanDirectory(copy->fd.get(), parts_.records, copy->look, [&](const ScannedEntry& e) {
       copy->Append(e);
       return copy->entries.size() <= reading_.most_names ? OkStatus() : Status(Errno(kTooMany));
     });
-    if (!keep_) copy->fd.reset();
-    return scanned;
   }
 
   Status Add(size_t i, const Copy& copy) {
@@ -227,7 +245,9 @@ class LowerReader {
   bool known_plain_ = false;
   std::vector<size_t> to_read_;  // of the lower members
   bool keep_ = false;
-  std::vector<UniqueFd> kept_;  // of all members
+  HeldCopies::Lease more_;            // room beside that of held_
+  std::atomic<size_t> keepable_ = 0;  // so many more, of the room of both
+  std::vector<UniqueFd> kept_;        // of all members
   LowerIndexBuilder builder_;
 };
 

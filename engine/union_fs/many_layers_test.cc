@@ -1,6 +1,7 @@
 // A directory in a hundred layers, whose copies are looked at and read side by side: what ends or turns the
 // merge does so wherever it lies.
 #include <fcntl.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -256,6 +257,45 @@ TEST_F(ManyLayersTest, DescriptorsAreGivenBack) {
   EXPECT_LT(many, few + 4200);
   for (int k = 0; k < 60; ++k) EXPECT_EQ(List("e" + std::to_string(k)), V());
   EXPECT_LT(open(), few + 10);
+}
+
+// The process has so many descriptors and no more.
+class FewDescriptors {
+ public:
+  explicit FewDescriptors(rlim_t count) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const struct rlimit few = {count, before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+  }
+  ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  struct rlimit before_;
+};
+
+// Who looks at what it lists has copies of the directory kept open, but no more than there is room for.
+TEST_F(ManyLayersTest, ListedForWhoLooksWithFewDescriptors) {
+  MakeLayers();
+  const bool indices = std::getenv("PLYFS_TEST_LAYER_INDICES") != nullptr;  // have descriptors of their own
+  FewDescriptors few((indices ? 2 : 1) * kLayers + 40);
+  for (LowerMode mode : {LowerMode::kFrozen, LowerMode::kWatch}) {
+    MountMany(mode);
+    const NodeId d = Walk("d");
+    for (int round = 0; round < 2; ++round) {
+      Result<Opened> dir = fs_->OpenDir(me_, d, 0);
+      ASSERT_TRUE(dir.ok());
+      V looked_at;
+      const Status read =
+          fs_->ReadDirPlus(me_, d, dir->handle, 0, [&](const DirEntry& entry, const Entry& looked) {
+            if (looked.node != 0) looked_at.emplace_back(entry.name);
+            return true;
+          });
+      fs_->ReleaseDir(d, dir->handle);
+      EXPECT_EQ(read.error(), 0);
+      EXPECT_EQ(looked_at.size(), static_cast<size_t>(ListingsAreKept() ? kLayers : 0));
+    }
+    Unmount();
+  }
 }
 
 }  // namespace
