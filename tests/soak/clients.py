@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 
+import daemon
 import tree
 from stack import Problem
 
@@ -103,7 +104,9 @@ def _child(client, result):
     try:
         left = client.work()
     except BaseException as error:  # pylint: disable=broad-except
-        problems.append(f"{client.mount.name}: {client.name} in round {client.number}: {one_line(error)}")
+        what = f"{client.mount.name}: {client.name} in round {client.number}: {one_line(error)}"
+        # Now, not when all have ended: by then it may have given back what it lacked.
+        problems.append(what if isinstance(error, Problem) else f"{what}; {daemon.descriptors_of(client.mount)}")
     with open(result + ".part", "wb") as file:
         pickle.dump((left, problems), file)
     os.rename(result + ".part", result)

@@ -1,4 +1,5 @@
 """What a daemon holds and has done, as /proc and `plyctl stats` tell it."""
+import collections
 import os
 import re
 import subprocess
@@ -7,6 +8,7 @@ import time
 SETTLED = 10      # seconds for what was forgotten to be given back
 READERS = 4       # threads more or fewer that the load of the moment decides
 DESCRIPTORS = 32  # likewise: cached ones
+ROUNDED_UP = 48   # by how much caches of descriptors may be larger than their share: they have parts; and rings
 
 
 def mounted(point):
@@ -36,6 +38,48 @@ def held(pid):
     except (OSError, KeyError):
         return {}
     return figures
+
+
+def kind_of(link, layers):
+    """In a word or two what a descriptor is of; `layers` is the set of the lower layers' paths."""
+    if link.endswith(" (deleted)"):
+        return "nameless"
+    if link in layers:
+        return "layers' roots"
+    above = os.path.dirname(link)
+    while above not in ("", "/"):
+        if above in layers:
+            return "in lower layers"
+        above = os.path.dirname(above)
+    if not link.startswith("/") or link.startswith("/dev/"):
+        return re.sub(r":?\[?\d+\]?$", "", link)
+    return "/" + link.split("/")[1]  # upper and work are seen from where their mounts were cloned
+
+
+def kinds(pid, layers):
+    """{kind: number} of a process's descriptors; empty once it is gone."""
+    found = collections.Counter()
+    try:
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                found[kind_of(os.readlink(f"/proc/{pid}/fd/{fd}"), layers)] += 1
+            except FileNotFoundError:
+                continue  # closed meanwhile
+    except OSError:
+        return {}
+    return dict(found.most_common())
+
+
+def descriptors_of(mount):
+    """The same in words, for a line about something that went wrong."""
+    found = kinds(mount.pid, set(mount.layers))
+    return (f"the daemon has {sum(found.values())} of {mount.limits.nofile} descriptors: "
+            + ", ".join(f"{number} {kind}" for kind, number in found.items())) if found else "the daemon is gone"
+
+
+def may_keep(nofile, layers):
+    """How many descriptors a daemon at rest may have more than when it was mounted (ShareOutDescriptors)."""
+    return max(0, nofile - layers - min(512, nofile // 4)) + ROUNDED_UP
 
 
 def find(program, point):

@@ -135,6 +135,8 @@ class Soak:
 
     def turn(self, look):
         """The other mount goes and comes back; what it shows is to stay."""
+        daemon.settled(self.turned)
+        self.judge_open(self.turned, daemon.told(self.turned))
         self.trouble(self.turned.down())
         self.trouble(self.turned.check())
         more = stack.TURNS[self.done % len(stack.TURNS)]
@@ -171,10 +173,19 @@ class Soak:
         if not sanitized and told["anonymous_memory_bytes"] > told["allowed_memory_bytes"]:
             self.trouble([f"steady: {told['anonymous_memory_bytes']:.0f} bytes of memory are held; the budget allows "
                           f"{told['allowed_memory_bytes']:.0f}"])
+        self.judge_open(self.steady, told)
+        return figures
+
+    def judge_open(self, mount, told):
+        """What a daemon may have open at rest."""
         for name in ("open_files", "open_directories", "nameless_objects"):
             if told[name] > 1:  # plyctl itself
-                self.trouble([f"steady: {name} is {told[name]:.0f} when nobody has anything open"])
-        return figures
+                self.trouble([f"{mount.name}: {name} is {told[name]:.0f} when nobody has anything open"])
+        more = daemon.held(mount.pid).get("descriptors", 0) - mount.descriptors
+        most = daemon.may_keep(mount.limits.nofile, len(mount.layers))
+        if more > most:
+            self.trouble([f"{mount.name}: at rest {more} descriptors are open beside the {mount.descriptors} of its "
+                          f"beginning; {most} may be kept; {daemon.descriptors_of(mount)}"])
 
     def kernel(self):
         """In the end kernel overlayfs is to show the same."""
@@ -235,6 +246,7 @@ def soak(args):
             print(f"soak: {work.problems[-1]}", flush=True)
             for mount in work.mounts:
                 if mount.pid and daemon.held(mount.pid):
+                    print(f"soak: {mount.name}: {daemon.descriptors_of(mount)}", flush=True)
                     os.kill(mount.pid, signal.SIGUSR1)  # it logs what is in flight
             time.sleep(0.5)
             work.said()

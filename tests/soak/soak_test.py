@@ -34,6 +34,25 @@ class Growth(unittest.TestCase):
         self.assertEqual(self.grown("memory", 1), [])
 
 
+class Descriptors(unittest.TestCase):
+    def test_are_told_by_kind(self):
+        layers = {"/l/1", "/l/2"}
+        for link, kind in (("/l/1", "layers' roots"), ("/l/2/many/f", "in lower layers"), ("/l/22", "/l"), ("/u/d/f", "/u"),
+                           ("/w/#12 (deleted)", "nameless"), ("/dev/fuse", "/dev/fuse"), ("socket:[123]", "socket"),
+                           ("anon_inode:[eventfd]", "anon_inode:[eventfd]")):
+            self.assertEqual(daemon.kind_of(link, layers), kind)
+
+    def test_of_a_process(self):
+        with tempfile.TemporaryDirectory() as top:
+            held = [os.open(top, os.O_PATH) for _ in range(3)]
+            self.addCleanup(lambda: [os.close(fd) for fd in held])
+            self.assertEqual(daemon.kinds(os.getpid(), {os.path.realpath(top)})["layers' roots"], 3)
+
+    def test_at_rest_few_are_kept(self):
+        self.assertEqual(daemon.may_keep(500, 303), 72 + daemon.ROUNDED_UP)
+        self.assertEqual(daemon.may_keep(310, 303), daemon.ROUNDED_UP)
+
+
 class Differences(unittest.TestCase):
     def setUp(self):
         top = tempfile.TemporaryDirectory()

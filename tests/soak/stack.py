@@ -64,6 +64,7 @@ class Mount:
         self.log = os.path.join(self.top, "log")
         self.read_of_log = 0
         self.process = self.pid = None
+        self.descriptors = 0  # of the daemon when it had just been mounted
         self.watched = True
 
     def is_up(self):
@@ -85,6 +86,7 @@ class Mount:
             time.sleep(0.01)
         os.stat(self.point)
         self.pid = daemon.find(self.program, self.point) or self.process.pid
+        self.descriptors = daemon.held(self.pid).get("descriptors", 0)
 
     def down(self):
         """Unmounts; the daemon must end well and leave nothing in the work directory."""
