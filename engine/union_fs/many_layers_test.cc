@@ -235,7 +235,7 @@ TEST_F(ManyLayersTest, LookingAtWhatIsListedTakesTwoCallsAName) {
     ASSERT_EQ(nodes.size(), most);
     // The eleventh was looked at already, and did not fit.
     EXPECT_LE(counts.calls, 2 * (kLayers - 10));
-    EXPECT_GE(counts.calls, kLayers - 11);
+    if (std::getenv("PLYFS_TEST_LAYER_INDICES") == nullptr) EXPECT_GE(counts.calls, kLayers - 11);
     for (NodeId node : nodes) fs_->Forget(node, 1);
     fs_->ReleaseDir(d, dir->handle);
     Unmount();
