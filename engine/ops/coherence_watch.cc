@@ -163,7 +163,7 @@ void Coherence::MakeRoom() {
   std::vector<NodeId> nodes = watcher_.Nodes();
   auto dead =
       std::count_if(nodes.begin(), nodes.end(), [&](NodeId id) { return !parts_.tree.inodes.Find(id); });
-  if (static_cast<size_t>(dead) * 4 < nodes.size()) return;
+  if (nodes.empty() || static_cast<size_t>(dead) * 4 < nodes.size()) return;
   // Taking single marks back would mean opening every directory again.
   watcher_.Flush();
   {
