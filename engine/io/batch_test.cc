@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <linux/limits.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <string>
@@ -204,6 +205,24 @@ TEST_P(BatchTest, ARingThatBreaksLosesNoOutcome) {
     }
     EXPECT_EQ(found, 1500u);
   }
+}
+
+TEST_P(BatchTest, MoreThanThereAreDescriptors) {
+  MakeLayers(100, 1);
+  struct rlimit before;
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const auto free = static_cast<rlim_t>(dir_.Open(".", O_PATH).get());
+  const struct rlimit few = {free + 30, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  {
+    ProbeBatch batch(probes_, ProbeQuestion{true, O_PATH, true}, Rings());
+    ProbeOutcome outcome;
+    size_t opened = 0;
+    while (batch.Next(&outcome))
+      opened += outcome.error == 0 && outcome.fd.valid() && outcome.st.stx_size > 0;
+    EXPECT_EQ(opened, probes_.size());
+  }
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 TEST_P(BatchTest, AnEmptyBatchHasNoOutcome) {

@@ -5,6 +5,13 @@
 #include "engine/io/sys_stat.h"
 
 namespace plyfs {
+namespace {
+
+bool NoneLeft(int error) {
+  return error == EMFILE || error == ENFILE;
+}
+
+}  // namespace
 
 UringBatch::UringBatch(RingLease ring, std::span<const Probe> probes, const ProbeQuestion& question)
     : ring_(std::move(ring)), probes_(probes), question_(question), flight_(new Flight) {
@@ -68,7 +75,7 @@ bool UringBatch::PrepareNext() {
 }
 
 void UringBatch::Pump() {
-  if (ring_->broken()) return;
+  if (ring_->broken() || one_by_one_) return;
   prepared_.clear();
   while (ring_->in_flight() < ring_->capacity() && PrepareNext()) {
   }
@@ -116,14 +123,34 @@ void UringBatch::RunNow(size_t i) {
   item.phase = Phase::kDone;
 }
 
+// There are not descriptors enough for all at once: those of `from` and behind it are opened when they are
+// asked for.
+void UringBatch::GoOnOneByOne(size_t from) {
+  one_by_one_ = true;
+  while (ring_->in_flight() > 0) {
+    Result<Ring::Completion> completion = ring_->Wait();
+    if (!completion.ok()) break;
+    Settle(*completion);
+  }
+  for (size_t i = from; i < flight_->items.size(); ++i) {
+    Item& item = flight_->items[i];
+    if (item.phase == Phase::kOpening || item.phase == Phase::kStatting) continue;
+    if (item.phase == Phase::kDone && item.error != 0 && !NoneLeft(item.error)) continue;
+    item = Item();
+  }
+}
+
 void UringBatch::Take(size_t i, ProbeOutcome* outcome) {
   Item& item = flight_->items[i];
   const FsPace* pace = probes_[i].pace;
   bool slow = pace != nullptr && pace->slow();
-  while (item.phase != Phase::kDone) {
-    if (item.phase == Phase::kToStat && !slow)
+  while (item.phase != Phase::kDone || (NoneLeft(item.error) && !one_by_one_)) {
+    if (item.phase == Phase::kDone)
+      GoOnOneByOne(i);
+    else if (item.phase == Phase::kToStat && !slow)
       RunNow(i);
-    else if (ring_->broken() && (item.phase == Phase::kWaiting || item.phase == Phase::kToStat))
+    else if ((ring_->broken() || one_by_one_) &&
+             (item.phase == Phase::kWaiting || item.phase == Phase::kToStat))
       RunNow(i);
     else if (Result<Ring::Completion> completion = ring_->Wait(); completion.ok()) {
       Settle(*completion);

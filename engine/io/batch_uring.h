@@ -49,6 +49,7 @@ class UringBatch {
   void PrepareOpen(size_t i);
   void PrepareStat(size_t i);
   void RunNow(size_t i);
+  void GoOnOneByOne(size_t from);
   void Settle(const Ring::Completion& completion);
 
   RingLease ring_;
@@ -59,6 +60,7 @@ class UringBatch {
   size_t next_ = 0;              // the first that has not been prepared
   std::vector<size_t> to_stat_;  // opened on a slow filesystem, attributes still to be asked for
   std::vector<size_t> prepared_;
+  bool one_by_one_ = false;  // nothing more goes to the ring
 };
 
 }  // namespace plyfs

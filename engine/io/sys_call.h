@@ -15,6 +15,8 @@
 #include "engine/base/result.h"
 #include "engine/io/calls_made.h"
 #include "engine/io/fault.h"
+#include "engine/io/spare_descriptors.h"
+#include "engine/io/unique_fd.h"
 
 namespace plyfs::sys {
 
@@ -40,6 +42,17 @@ auto CallSized(Op op, size_t size, F call) -> Result<decltype(call(size))> {
 template <typename F>
 auto Call(Op op, F call) -> Result<decltype(call())> {
   return CallSized(op, 0, [&](size_t) { return call(); });
+}
+
+// Call for what gives a descriptor: where there is none left, what is only kept gives way.
+template <typename F>
+Result<UniqueFd> CallForDescriptor(Op op, F call) {
+  for (int attempt = 0;; ++attempt) {
+    Result<int> fd = Call(op, call);
+    if (fd.ok()) return UniqueFd(*fd);
+    const bool none_left = fd.error() == EMFILE || fd.error() == ENFILE;
+    if (!none_left || !MakeRoomForDescriptors(attempt)) return fd.status();
+  }
 }
 
 // Call for what gives no value.

@@ -106,9 +106,8 @@ Result<UniqueFd> OpenByHandleAt(int mount_fd, const FileHandle& handle, int flag
   buffer.get()->handle_type = handle.type;
   std::memcpy(buffer.bytes + offsetof(struct file_handle, f_handle), handle.bytes.data(),
               handle.bytes.size());
-  PLY_TRY(int fd, Call(Op::kOpenByHandle,
-                       [&] { return ::open_by_handle_at(mount_fd, buffer.get(), flags | O_CLOEXEC); }));
-  return UniqueFd(fd);
+  return CallForDescriptor(Op::kOpenByHandle,
+                           [&] { return ::open_by_handle_at(mount_fd, buffer.get(), flags | O_CLOEXEC); });
 }
 
 Result<FsId> FilesystemUuid(int fd) {

@@ -24,11 +24,6 @@ Op OpenOp(int flags) {
   return Creates(flags) || (flags & O_TRUNC) != 0 ? Op::kCreate : Op::kOpen;
 }
 
-Result<UniqueFd> Owned(Result<int> fd) {
-  if (!fd.ok()) return fd.status();
-  return UniqueFd(*fd);
-}
-
 }  // namespace
 
 Result<UniqueFd> OpenAt2(int dirfd, const char* path, int flags, mode_t mode, uint64_t resolve) {
@@ -38,8 +33,8 @@ Result<UniqueFd> OpenAt2(int dirfd, const char* path, int flags, mode_t mode, ui
   // openat2 refuses a mode where nothing can be created (fs/open.c:build_open_flags).
   how.mode = Creates(flags) ? mode : 0;
   how.resolve = resolve;
-  return Owned(Call(OpenOp(flags),
-                    [&] { return static_cast<int>(::syscall(SYS_openat2, dirfd, path, &how, sizeof how)); }));
+  return CallForDescriptor(
+      OpenOp(flags), [&] { return static_cast<int>(::syscall(SYS_openat2, dirfd, path, &how, sizeof how)); });
 }
 
 namespace {
@@ -68,14 +63,14 @@ Result<UniqueFd> OpenBeneath(int dirfd, const char* path, int flags, mode_t mode
 
 Result<UniqueFd> Reopen(int fd, int flags) {
   FdPath path(fd);
-  return Owned(Call(OpenOp(flags), [&] { return ::open(path.c_str(), flags | O_CLOEXEC); }));
+  return CallForDescriptor(OpenOp(flags), [&] { return ::open(path.c_str(), flags | O_CLOEXEC); });
 }
 
 Result<UniqueFd> OpenTreeClone(int fd) {
-  PLY_TRY(UniqueFd clone, Owned(Call(Op::kOpenTree, [&] {
+  PLY_TRY(UniqueFd clone, CallForDescriptor(Op::kOpenTree, [&] {
             return static_cast<int>(
                 ::syscall(SYS_open_tree, fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH));
-          })));
+          }));
   // Or what is mounted later inside a shared mount would be in the clone too.
   struct mount_attr attr = {};
   attr.propagation = MS_PRIVATE;
@@ -84,7 +79,7 @@ Result<UniqueFd> OpenTreeClone(int fd) {
 }
 
 Result<UniqueFd> Dup(int fd) {
-  return Owned(Call(Op::kOpen, [&] { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); }));
+  return CallForDescriptor(Op::kOpen, [&] { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); });
 }
 
 }  // namespace plyfs::sys

@@ -31,6 +31,14 @@ void FdCache::Erase(uint64_t key) {
   shard.map.erase(it);
 }
 
+void FdCache::Clear() {
+  for (Shard& shard : shards_) {
+    absl::flat_hash_map<uint64_t, Entry> closing;  // after the lock
+    MutexLock lock(shard.mu);
+    closing.swap(shard.map);
+  }
+}
+
 size_t FdCache::size() {
   size_t n = 0;
   for (Shard& shard : shards_) {

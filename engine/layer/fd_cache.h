@@ -2,7 +2,7 @@
 //
 // Owned by Parts; internally synchronised, any thread.  A descriptor taken out stays open while it is held,
 // evicted or not; what was evicted is opened again by whoever needs it.  Evicts by clock, a quarter at a
-// time.
+// time, and all where the process has no descriptor left.
 #ifndef PLYFS_ENGINE_LAYER_FD_CACHE_H_
 #define PLYFS_ENGINE_LAYER_FD_CACHE_H_
 
@@ -14,6 +14,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "engine/base/mutex.h"
+#include "engine/io/spare_descriptors.h"
 #include "engine/io/unique_fd.h"
 
 namespace plyfs {
@@ -26,7 +27,10 @@ inline SharedFd Share(UniqueFd fd) {
 
 class FdCache {
  public:
-  explicit FdCache(size_t capacity) : per_shard_(capacity / kShards + 1) {}
+  // `turn`: among those who keep descriptors.
+  explicit FdCache(size_t capacity, SpareDescriptors::Turn turn = SpareDescriptors::Turn::kFirst)
+      : per_shard_(capacity / kShards + 1),
+        spare_(this, [](void* self) { static_cast<FdCache*>(self)->Clear(); }, turn) {}
   // Before the first Put.
   void SetCapacity(size_t capacity) { per_shard_ = capacity / kShards + 1; }
 
@@ -34,6 +38,7 @@ class FdCache {
   SharedFd Find(uint64_t key);
   void Put(uint64_t key, SharedFd fd);
   void Erase(uint64_t key);
+  void Clear();
   size_t size();
 
  private:
@@ -52,6 +57,7 @@ class FdCache {
 
   size_t per_shard_;  // constant once in use
   std::array<Shard, kShards> shards_;
+  SpareDescriptors spare_;
 };
 
 }  // namespace plyfs

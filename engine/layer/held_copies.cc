@@ -88,6 +88,13 @@ HeldCopies::Lease HeldCopies::Take(NodeId dir) {
   return taken;
 }
 
+void HeldCopies::Clear() {
+  absl::flat_hash_map<NodeId, Entry> closing;  // after the lock, which gives their room back
+  MutexLock lock(mu_);
+  closing.swap(held_);
+  order_.clear();
+}
+
 size_t HeldCopies::remembered() {
   MutexLock lock(mu_);
   return order_.size();

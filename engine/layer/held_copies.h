@@ -5,7 +5,8 @@
 // loan, never a fact: what is not here is opened by its path.
 //
 // Owned by Parts; internally synchronised, any thread.  There are never more descriptors than `capacity`,
-// those of lookups under way among them; the oldest go first.
+// those of lookups under way among them; the oldest go first, and all that nobody reads where the process has
+// no descriptor left.
 #ifndef PLYFS_ENGINE_LAYER_HELD_COPIES_H_
 #define PLYFS_ENGINE_LAYER_HELD_COPIES_H_
 
@@ -18,6 +19,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "engine/base/ids.h"
 #include "engine/base/mutex.h"
+#include "engine/io/spare_descriptors.h"
 #include "engine/io/unique_fd.h"
 
 namespace plyfs {
@@ -70,6 +72,7 @@ class HeldCopies {
   bool Has(NodeId dir);
   // Its copies may be others by now.
   void Drop(NodeId dir) { (void)Take(dir); }
+  void Clear();
   // How many directories it has a note of, those taken among them; for tests.
   size_t remembered();
 
@@ -90,6 +93,7 @@ class HeldCopies {
   absl::flat_hash_map<NodeId, Entry> held_ ABSL_GUARDED_BY(mu_);
   // In the order in which they were put; those taken since are passed over.
   std::deque<std::pair<NodeId, uint64_t>> order_ ABSL_GUARDED_BY(mu_);
+  SpareDescriptors spare_{this, [](void* self) { static_cast<HeldCopies*>(self)->Clear(); }};
 };
 
 // The copies of a directory that was read, for whoever looks at what it has listed: a name is asked for

@@ -45,9 +45,10 @@ struct Parts {
 
   // What is declared first is destroyed last: open handles hold inodes.
   Tree tree;
-  FdCache dir_fds{2048};   // O_PATH, of directories in upper, by nodeid
-  FdCache file_fds{8192};  // of open files, by ops/file_access.cc
-  HeldCopies held{4096};   // of directories in lower layers, from their lookup to their reading
+  FdCache dir_fds{2048};  // O_PATH, of directories in upper, by nodeid
+  // Of open files, by ops/file_access.cc.  What a hand has removed can be had by no other.
+  FdCache file_fds{8192, SpareDescriptors::Turn::kLast};
+  HeldCopies held{4096};  // of directories in lower layers, from their lookup to their reading
   HandleTable<OpenFile> files;
   HandleTable<OpenDir> dirs;
 

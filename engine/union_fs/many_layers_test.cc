@@ -8,7 +8,10 @@
 #include <filesystem>
 #include <iterator>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "engine/io/unique_fd.h"
 #include "engine/testing/union_fixture.h"
 
 namespace plyfs {
@@ -295,6 +298,30 @@ TEST_F(ManyLayersTest, ListedForWhoLooksWithFewDescriptors) {
       EXPECT_EQ(looked_at.size(), static_cast<size_t>(ListingsAreKept() ? kLayers : 0));
     }
     Unmount();
+  }
+}
+
+// What is only kept makes no request fail where the process has no other descriptor left.
+TEST_F(ManyLayersTest, WhatIsKeptOpenGivesWay) {
+  const bool indices = std::getenv("PLYFS_TEST_LAYER_INDICES") != nullptr;  // have descriptors of their own
+  // More than the lookup of a directory holds while it is under way.
+  constexpr int kFiles = 16;
+  MakeLayers();
+  for (int i = 0; i < kFiles; ++i) Put("u/e/g" + Number(i), "text");
+  FewDescriptors few((indices ? 2 : 1) * kLayers + 100);
+  MountMany(LowerMode::kWatch);
+  std::vector<std::pair<NodeId, Handle>> open;
+  for (int i = 0; i < kFiles; ++i) {
+    const NodeId file = Walk("e/g" + Number(i));
+    open.emplace_back(file, fs_->Open(me_, file, O_RDWR, false)->handle);
+  }
+  std::vector<UniqueFd> all;
+  for (int fd; (fd = ::open("/", O_PATH | O_CLOEXEC)) >= 0;) all.emplace_back(fd);
+  EXPECT_EQ(List("d"), Names(0, kLayers));
+  EXPECT_EQ(Create("e/new"), 0);
+  for (auto [file, handle] : open) {
+    EXPECT_EQ(ReadHandle(handle), "text");
+    fs_->Release(file, handle);
   }
 }
 
