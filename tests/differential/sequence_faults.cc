@@ -115,7 +115,7 @@ Outcome Sequence::RunFull(const Step& step) {
 // Both, so that nothing is asked of one that knows more than the other.
 Maybe Sequence::MountAfterKill() {
   CloseAll();
-  mounter_.Unmount();  // says how the program ended, which we know
+  mounter_.Unmount();                                    // says how the program ended, which we know
   while (::waitpid(-1, nullptr, WNOHANG) > 0) continue;  // what a killed wrapper has left to us
   comparer_.SetReadonly(false);
   if (auto d = Mount()) return Difference{"mount", "mount after a kill: " + d->text};
