@@ -75,13 +75,16 @@ TEST_F(SpareDescriptorsTest, TheLastOnlyWhereThoseOfOthersWereNotEnough) {
 }
 
 TEST_F(SpareDescriptorsTest, ACallWaitsForWhatOthersNeedNow) {
-  std::vector<UniqueFd> all = TakeAll();
+  std::vector<UniqueFd> all;
   Keeper keeper;
-  std::atomic<bool> over = false;
+  std::atomic<bool> started = false, over = false;
   std::thread other([&] {
+    started = true;
     while (keeper.asked == 0 && !over) std::this_thread::yield();
     all.clear();
   });
+  while (!started) std::this_thread::yield();  // sanitizers need descriptors for that
+  all = TakeAll();
   Result<UniqueFd> opened = sys::OpenAt2(AT_FDCWD, "/", O_PATH, 0, 0);
   over = true;
   other.join();
