@@ -71,7 +71,7 @@ endfunction()
 # The same for test programs, GoogleTest with it.
 function(plyfs_precompile_test target)
   if(NOT TARGET plyfs_test_headers)
-    file(WRITE ${CMAKE_BINARY_DIR}/test_headers.cc "")
+    file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/test_headers.cc CONTENT "")  # not newer with each configuring
     add_library(plyfs_test_headers OBJECT ${CMAKE_BINARY_DIR}/test_headers.cc)
     target_link_libraries(plyfs_test_headers PRIVATE GTest::gtest GTest::gmock Threads::Threads)
     plyfs_pch_without_time(plyfs_test_headers)
