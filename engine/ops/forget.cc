@@ -7,19 +7,28 @@
 namespace plyfs::ops {
 namespace {
 
-// What goes with the inode of a copied-up object that has no origin, or none that can be read again (X3,
-// C15): found anew it has upper's own number.
-bool NumberGoesToo(const Parts& parts, const Inode& inode) {
-  if (inode.is_dir() || !inode.is_upper()) return false;
+// What goes with the inode of a directory whose copies a hand has changed, and of a copied-up object that has
+// no origin, or none that can be read again (X3, C15): found anew it has the number that layers give it.
+bool NumberMayGoToo(const Parts& parts, const Inode& inode) {
+  if (inode.is_dir()) return parts.coherence != nullptr;
+  if (!inode.is_upper()) return false;
   return !parts.origins->readable() || (parts.config.userxattr && !inode.is_regular());
 }
 
+uint64_t NumberInLayers(const Parts& parts, const Inode& inode) {
+  if (inode.is_dir()) {
+    const DirLowers lowers = inode.lowers();
+    if (!lowers.empty()) return MapIno(parts, lowers.top);
+  }
+  return MapIno(parts, inode.upper());
+}
+
 // Its directories list it by that number from now on (D10).
-void ListOwnNumber(Parts& parts, const Inode& inode) {
-  const uint64_t own = MapIno(parts, inode.upper());
-  if (own == inode.st_ino()) return;
+void ListNumberInLayers(Parts& parts, const Inode& inode) {
+  const uint64_t number = NumberInLayers(parts, inode);
+  if (number == inode.st_ino()) return;
   for (const InodeName& name : inode.Names()) {
-    name.parent->ChangeListing([&](MergedDir& listing) { listing.SetIno(name.name, own); });
+    name.parent->ChangeListing([&](MergedDir& listing) { listing.SetIno(name.name, number); });
     if (parts.invalidator) parts.invalidator->InvalidateData(name.parent->id());
   }
 }
@@ -40,9 +49,9 @@ void GiveBack(Parts& parts) {
 }  // namespace
 
 void Forget(Parts& parts, NodeId node, uint64_t count) {
-  if (NumbersMayGo(parts)) {
+  if (NumbersMayGo(parts) || parts.coherence) {
     InodeRef inode = parts.tree.inodes.Find(node);
-    if (inode && inode->lookups() <= count && NumberGoesToo(parts, *inode)) ListOwnNumber(parts, *inode);
+    if (inode && inode->lookups() <= count && NumberMayGoToo(parts, *inode)) ListNumberInLayers(parts, *inode);
   }
   parts.tree.inodes.Forget(node, count);
   if (parts.tree.ebb.IsDue(parts.tree.inodes.size())) GiveBack(parts);

@@ -6,6 +6,7 @@
 #include "engine/base/bug.h"
 #include "engine/io/sys_open.h"
 #include "engine/io/sys_stat.h"
+#include "engine/layer/object.h"
 #include "engine/layer/scan.h"
 #include "engine/ops/index_lowers.h"
 #include "engine/ops/locate.h"
@@ -36,6 +37,15 @@ Result<bool> MayBeMerged(Parts& parts, const Inode& dir, int fd, const ScannedEn
   return redirect.has_value();
 }
 
+// A directory that a hand has moved keeps its number, whatever is known of its new name (design.md, "Inode
+// numbers").
+Result<InodeRef> KnownDirectory(Parts& parts, int fd, const ScannedEntry& entry) {
+  Result<struct statx> st = sys::Statx(fd, std::string(entry.name).c_str());
+  if (st.error() == ENOENT) return InodeRef();
+  if (!st.ok()) return st.status();
+  return parts.tree.inodes.FindObject(ObjectIdOf(*st));
+}
+
 // An upper entry's own number is the tree's, unless it is a copy (which keeps its lower's) or a directory
 // that lower members join: those are asked by name (D10; readdir.c:ovl_cache_update).
 Result<uint64_t> UpperEntryIno(Parts& parts, const InodeRef& dir, int fd, const ScannedEntry& entry,
@@ -44,7 +54,12 @@ Result<uint64_t> UpperEntryIno(Parts& parts, const InodeRef& dir, int fd, const 
   if (!impure) {
     PLY_TRY(bool may_be_merged, MayBeMerged(parts, *dir, fd, entry));
     if (!may_be_merged) {
-      InodeRef known = NumbersMayGo(parts) ? KnownAt(parts, *dir, entry.name) : InodeRef();
+      InodeRef known;
+      if (entry.type == DT_DIR && parts.coherence) {
+        PLY_TRY(known, KnownDirectory(parts, fd, entry));
+      } else if (NumbersMayGo(parts)) {
+        known = KnownAt(parts, *dir, entry.name);
+      }
       return known ? known->st_ino() : MapIno(parts, ObjectId{dev, entry.ino, 0});
     }
   }

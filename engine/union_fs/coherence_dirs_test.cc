@@ -208,16 +208,7 @@ TEST_F(CoherenceTest, DirectoryThatALayerJoinsIsListedByItsNumber) {
   Mount();
   NodeId d = Walk("d");
   uint64_t number = ops::GetAttr(*parts_, d, 0)->attr.ino;
-  auto listed = [&] {
-    uint64_t ino = 0;
-    Handle dir = ops::OpenDir(*parts_, kRootNode, 0)->handle;
-    (void)ops::ReadDir(*parts_, dir, 0, [&](const DirEntry& entry) {
-      if (entry.name == "d") ino = entry.ino;
-      return true;
-    });
-    ops::ReleaseDir(*parts_, dir);
-    return ino;
-  };
+  auto listed = [&] { return ListedNumber(kRootNode, "d"); };
   EXPECT_EQ(listed(), number);
   ByHand("mkdir a/d a/d/2");
   EXPECT_TRUE(Soon([&] { return List(d) == (V{"1", "2"}); }));
@@ -225,6 +216,25 @@ TEST_F(CoherenceTest, DirectoryThatALayerJoinsIsListedByItsNumber) {
   Settle();
   EXPECT_EQ(listed(), number);
   EXPECT_EQ(ops::GetAttr(*parts_, d, 0)->attr.ino, number);
+}
+
+// D10: nor does it lose its number where a hand moves it out of reach of the layer that gave it, as long as it is
+// known.
+TEST_F(CoherenceTest, UpperDirectoryMovedByHandIsListedByItsNumber) {
+  ByHand("mkdir -p a/d u/d u/p");
+  Mount();
+  NodeId d = Walk("d"), p = Walk("p");
+  const uint64_t number = ops::GetAttr(*parts_, d, 0)->attr.ino;
+  EXPECT_EQ(List(p), V{});
+  ByHand("mv u/d u/p/e");
+  EXPECT_TRUE(Soon([&] { return Walk("p/e") == d; }));
+  EXPECT_EQ(ops::GetAttr(*parts_, d, 0)->attr.ino, number);
+  EXPECT_EQ(ListedNumber(p, "e"), number);
+  parts_->tree.inodes.Find(p)->DropListing();
+  parts_->tree.dentries.Doubt(p, Name::Trusted("e"));
+  EXPECT_EQ(ListedNumber(p, "e"), number);
+  ops::Forget(*parts_, d, parts_->tree.inodes.Find(d)->lookups());
+  EXPECT_EQ(ListedNumber(p, "e"), Lookup(p, "e")->attr.ino);
 }
 
 TEST_F(CoherenceTest, AttributesChangedByHand) {

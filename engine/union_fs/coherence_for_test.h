@@ -125,6 +125,18 @@ class CoherenceTest : public ::testing::Test {
     ops::Release(*parts_, handle);
     return text;
   }
+  // 0: not listed.
+  uint64_t ListedNumber(NodeId node, std::string_view name) {
+    uint64_t ino = 0;
+    Handle dir = ops::OpenDir(*parts_, node, 0)->handle;
+    (void)ops::ReadDir(*parts_, dir, 0, [&](const DirEntry& entry) {
+      if (entry.name == name) ino = entry.ino;
+      return true;
+    });
+    ops::ReleaseDir(*parts_, dir);
+    return ino;
+  }
+
   V List(NodeId node) {
     V names;
     Result<Opened> dir = ops::OpenDir(*parts_, node, 0);
