@@ -1,14 +1,11 @@
 #include "engine/io/mount_table.h"
 
-#include <fcntl.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <charconv>
 #include <cstdio>
 
-#include "engine/io/unique_fd.h"
+#include "engine/io/proc_file.h"
 
 namespace plyfs {
 
@@ -23,18 +20,6 @@ std::vector<std::string_view> SplitLine(std::string_view text, char separator) {
 }
 
 namespace {
-
-std::string ReadProc(const char* path) {
-  std::string text;
-  UniqueFd fd(::open(path, O_RDONLY | O_CLOEXEC));
-  if (!fd) return text;
-  char buffer[1 << 16];
-  for (;;) {
-    ssize_t n = ::read(fd.get(), buffer, sizeof buffer);
-    if (n > 0) text.append(buffer, static_cast<size_t>(n));
-    if (n == 0 || (n < 0 && errno != EINTR)) return text;
-  }
-}
 
 bool IsOctal(char c) {
   return c >= '0' && c <= '7';
@@ -73,7 +58,7 @@ std::vector<MountLine> ParseMountTable(std::string_view mountinfo) {
 }
 
 std::vector<MountLine> ReadMountTable() {
-  return ParseMountTable(ReadProc("/proc/self/mountinfo"));
+  return ParseMountTable(ReadProcFile("/proc/self/mountinfo"));
 }
 
 pid_t FlockHolderIn(std::string_view proc_locks, dev_t dev, uint64_t ino) {
@@ -95,7 +80,7 @@ pid_t FlockHolderIn(std::string_view proc_locks, dev_t dev, uint64_t ino) {
 }
 
 pid_t FlockHolder(dev_t dev, uint64_t ino) {
-  return FlockHolderIn(ReadProc("/proc/locks"), dev, ino);
+  return FlockHolderIn(ReadProcFile("/proc/locks"), dev, ino);
 }
 
 }  // namespace plyfs

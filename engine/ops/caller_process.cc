@@ -1,21 +1,23 @@
 #include "engine/ops/caller_process.h"
 
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
 #include <string>
+#include <string_view>
+
+#include "engine/io/mount_table.h"
+#include "engine/io/proc_file.h"
 
 namespace plyfs {
 namespace {
 
 // The text after "KEY:" in /proc/PID/status, or nothing.
-std::string StatusLine(pid_t pid, const std::string& key) {
-  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-  std::string line;
-  while (std::getline(status, line)) {
-    if (line.starts_with(key + ":")) return line.substr(key.size() + 1);
+std::string StatusLine(pid_t pid, std::string_view key) {
+  const std::string status = ReadProcFile("/proc/" + std::to_string(pid) + "/status");
+  for (std::string_view line : SplitLine(status, '\n')) {
+    if (line.size() > key.size() && line.starts_with(key) && line[key.size()] == ':') {
+      return std::string(line.substr(key.size() + 1));
+    }
   }
   return {};
 }

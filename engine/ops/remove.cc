@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 
+#include <cstring>
+
 #include "engine/base/log.h"
 #include "engine/base/planted.h"
 #include "engine/io/sys_dir.h"
@@ -31,6 +33,12 @@ Result<UniqueFd> OpenIfOnlyWhiteouts(Parts& parts, int upper_dir, const std::str
   return fd;
 }
 
+// Of a directory that rmdir left.
+const char* WhyNot(const Status& removed) {
+  const bool filled = removed.error() == ENOTEMPTY || removed.error() == EEXIST;
+  return filled ? "it was filled by hand meanwhile" : ::strerrordesc_np(removed.error());
+}
+
 // `dir` was moved out of upper to `temp`.  Its whiteouts go, nothing else.
 void DiscardDirectory(Parts& parts, int dir, WorkTemp temp) {
   std::vector<std::string> whiteouts;
@@ -42,7 +50,8 @@ void DiscardDirectory(Parts& parts, int dir, WorkTemp temp) {
   }
   for (const std::string& name : whiteouts) (void)sys::UnlinkAt(dir, name.c_str());
   Status removed = sys::UnlinkAt(temp.dir(), temp.name(), AT_REMOVEDIR);
-  if (!removed.ok()) Logf("workdir: %s stays: it was filled by hand while it was removed", temp.name());
+  if (!removed.ok())
+    Logf("workdir: %s, a directory that was removed, stays: %s", temp.name(), WhyNot(removed));
   temp.Keep();
 }
 
