@@ -35,11 +35,17 @@ Result<UniqueFd> Orphan::Open(int flags) const {
   return sys::Reopen(fd_.get(), flags);
 }
 
+bool PinsAreSpent(const Parts& parts) {
+  return parts.pins.load(std::memory_order_relaxed) >= parts.pin_budget;
+}
+
 Status KeepAlive(Parts& parts, Inode& inode, UniqueFd fd) {
   if (inode.keeper()) return OkStatus();
-  if (parts.pins.load(std::memory_order_relaxed) >= parts.pin_budget && !inode.is_dir()) {
+  if (PinsAreSpent(parts)) {
+    // It is empty and stays so.  Who holds so many must not leave everybody without descriptors.
+    if (inode.is_dir()) return OkStatus();
     Result<std::shared_ptr<const Orphan>> linked = Orphan::Link(*parts.work, fd.get());
-    // What cannot be linked (O_TMPFILE with O_EXCL, the limit of links) is pinned above the budget.
+    // What cannot be linked (the limit of links, no space) is pinned above the budget.
     if (linked.ok()) {
       inode.SetKeeper(*std::move(linked));
       return OkStatus();

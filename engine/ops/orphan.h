@@ -38,8 +38,11 @@ class Orphan {
   std::string work_name_;
 };
 
+// Whether nothing more is to be pinned that can be had otherwise or refused.
+bool PinsAreSpent(const Parts& parts);
+
 // Makes sure that `inode`'s upper object outlives its last name; before that name is removed or replaced.
-// `fd` is an O_PATH descriptor of the object.
+// `fd` is an O_PATH descriptor of the object.  A directory over the budget is not kept: ESTALE to who holds it.
 Status KeepAlive(Parts& parts, Inode& inode, UniqueFd fd);
 
 }  // namespace plyfs

@@ -18,6 +18,8 @@ namespace plyfs::ops {
 Result<Created> TmpFile(Parts& parts, const Caller& caller, NodeId parent, uint32_t mode, uint32_t flags) {
   PLY_TRY(InodeRef dir, FindDir(parts, parent));
   PLY_CHECK(MayAddTo(parts, dir));
+  // It could not be kept by a link (orphan.h).
+  if ((flags & O_EXCL) != 0 && PinsAreSpent(parts)) return Errno(ENFILE);
   PLY_CHECK(CopyUp(parts, dir));
   PLY_TRY(SharedFd upper, UpperDir(parts, dir));
   int own_flags =
