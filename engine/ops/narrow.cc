@@ -113,7 +113,8 @@ void BuyIfDue(Parts& parts, const InodeRef& dir) {
   if (!parts.tree.ask_listings || !dir->RentIsDue(always, &price)) return;
   // Names cost little beside the layers they are in.
   constexpr uint64_t kNamesALayer = 32, kNamesAnyway = 1024;
-  bool bought = BuyListing(parts, dir, kNamesAnyway + price * kNamesALayer).value_or(false);
+  const uint64_t most_names = always ? ~uint64_t{0} : kNamesAnyway + price * kNamesALayer;
+  bool bought = BuyListing(parts, dir, most_names).value_or(false);
   if (!bought) dir->RaisePrice();
 }
 

@@ -469,10 +469,9 @@ void Inode::PayRent(uint64_t layers_asked) {
 bool Inode::RentIsDue(bool whatever_it_costs, uint64_t* price) {
   TinyLock lock(mu_);
   if (dir_->listing) return false;
-  *price = ~uint64_t{0} / 16;
-  if (whatever_it_costs) return true;
-  if (dir_->lowers.size() <= kFewLayers) return false;
-  *price = (dir_->lowers.size() * kPriceOfReading) << dir_->price_shift;
+  *price = std::max<uint64_t>(1, dir_->lowers.size() * kPriceOfReading) << dir_->price_shift;
+  if (whatever_it_costs && dir_->price_shift == 0) return true;
+  if (!whatever_it_costs && dir_->lowers.size() <= kFewLayers) return false;
   if (dir_->rent < *price) return false;
   dir_->rent = 0;
   return true;

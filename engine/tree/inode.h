@@ -166,7 +166,7 @@ class Inode {
   // A layer.  To read a directory in one costs as much as asking it for about four names; but who has asked
   // for two mostly goes on.
   static constexpr uint64_t kPriceOfReading = 2;
-  // `whatever_it_costs`: as soon as there is no listing.
+  // `whatever_it_costs`: as soon as there is no listing, until it was too dear once.
   bool RentIsDue(bool whatever_it_costs, uint64_t* price);
   // It was too dear at that price.
   void RaisePrice();

@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <optional>
+
 #include "engine/testing/union_fixture.h"
 
 namespace plyfs {
@@ -13,13 +15,15 @@ class CallCounter : public FaultHook {
   int Before(Op op) override {
     ++calls_;
     opens_ += op == Op::kOpen;
+    reads_ += op == Op::kGetdents;
     return 0;
   }
   int calls() const { return calls_; }
   int opens() const { return opens_; }
+  int reads() const { return reads_; }
 
  private:
-  int calls_ = 0, opens_ = 0;
+  int calls_ = 0, opens_ = 0, reads_ = 0;
 };
 
 class MergeIndexTest : public UnionFixture {
@@ -27,12 +31,13 @@ class MergeIndexTest : public UnionFixture {
   static constexpr int kLayers = 20;
 
   std::string LayerPath(int i) const { return "a/" + std::to_string(i); }
-  void MountMany(MergeIndex index, bool upper = true) {
+  void MountMany(MergeIndex index, bool upper = true, std::optional<uint64_t> memory_bytes = {}) {
     Mount([&](StackConfig* config) {
       config->lowerdirs.clear();
       for (int i = 0; i < kLayers; ++i) config->lowerdirs.push_back(At(LayerPath(i)));
       config->merge_index = index;
       if (!upper) config->upperdir = config->workdir = "";
+      if (memory_bytes) config->memory_bytes = *memory_bytes;
     });
   }
   int CallsOf(const std::function<void()>& act) {
@@ -46,6 +51,12 @@ class MergeIndexTest : public UnionFixture {
     ScopedFaults faults(&counter);
     act();
     return counter.opens();
+  }
+  int ReadsOf(const std::function<void()>& act) {
+    CallCounter counter;
+    ScopedFaults faults(&counter);
+    act();
+    return counter.reads();
   }
   NodeId LookUp(NodeId dir, const std::string& name) {
     Result<Entry> entry = fs_->Lookup(me_, dir, Name::Trusted(name));
@@ -108,6 +119,31 @@ TEST_F(MergeIndexTest, SwitchedOffItAsksForEveryName) {
 }
 
 // rules: N7 N8
+TEST_F(MergeIndexTest, SwitchedOnItReadsDirectoriesOfAnySize) {
+  for (int i = 0; i < kLayers; ++i) Dir(LayerPath(i));
+  for (int i = 0; i < 1500; ++i) Put(LayerPath(1) + "/d/f" + std::to_string(i));
+  MountMany(MergeIndex::kOn);
+  NodeId d = Walk("d");
+  EXPECT_NE(LookUp(d, "f7"), 0u);
+  EXPECT_EQ(CallsOf([&] {
+              for (int i = 0; i < 10; ++i) EXPECT_EQ(LookUp(d, "none" + std::to_string(i)), 0u);
+            }),
+            0);
+}
+
+TEST_F(MergeIndexTest, WhatFindsNoRoomIsNotReadAgainForEachName) {
+  constexpr int kFiles = 200;
+  for (int i = 0; i < kLayers; ++i) Dir(LayerPath(i));
+  for (int i = 0; i < kFiles; ++i) Put(LayerPath(1) + "/d/f" + std::to_string(i));
+  MountMany(MergeIndex::kOn, /*upper=*/true, /*memory_bytes=*/2000);
+  NodeId d = Walk("d");
+  int reads = ReadsOf([&] {
+    for (int i = 0; i < kFiles; ++i) EXPECT_NE(LookUp(d, "f" + std::to_string(i)), 0u);
+  });
+  EXPECT_GT(reads, 0);
+  EXPECT_LT(reads, kFiles);
+}
+
 TEST_F(MergeIndexTest, RemovingKnowsWhatLiesBelowWithoutAskingAll) {
   for (int i = 0; i < kLayers; ++i) Put(LayerPath(i) + "/d/f" + std::to_string(i));
   MountMany(MergeIndex::kOn);
