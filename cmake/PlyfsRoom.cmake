@@ -1,10 +1,10 @@
-# plyfs_room(NAME [LINKS target...] [TEST_LINKS target...])
+# plyfs_room(NAME [LINKS target...] [TEST_LINKS target...] [TEST_SHARDS n])
 #
 # One room of the house: every *.cc of the folder becomes the static library plyfs_NAME, every *_test.cc
 # its unit-test program NAME_test.  A room links only what stands left of it (docs/architecture.md);
 # tools/lint checks the includes against the same order.
 function(plyfs_room name)
-  cmake_parse_arguments(ROOM "" "" "LINKS;TEST_LINKS;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(ROOM "" "TEST_SHARDS" "LINKS;TEST_LINKS;EXCLUDE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
@@ -25,8 +25,8 @@ function(plyfs_room name)
     plyfs_precompile(plyfs_${name})
   endif()
   if(tests AND PLYFS_BUILD_TESTS)
-    plyfs_gtest(${name}_test SOURCES ${tests} LINKS plyfs_${name} ${ROOM_TEST_LINKS})
-    set_tests_properties(${name}_test PROPERTIES LABELS unit)
+    plyfs_gtest(${name}_test SOURCES ${tests} LINKS plyfs_${name} ${ROOM_TEST_LINKS} SHARDS ${ROOM_TEST_SHARDS})
+    set_tests_properties(${${name}_test_tests} PROPERTIES LABELS unit)
     add_dependencies(unit_tests ${name}_test)
   endif()
 endfunction()
@@ -35,24 +35,46 @@ endfunction()
 add_custom_target(quick_tests)
 add_custom_target(unit_tests)
 
-# plyfs_gtest(NAME SOURCES file... LINKS target... [MOUNTS]): a GoogleTest program registered with CTest as one
-# test.  MOUNTS: it needs real mounts.
+# plyfs_gtest(NAME SOURCES file... LINKS target... [SHARDS n] [MOUNTS]): a GoogleTest program, registered with CTest
+# as one test, or as NAME_1 ... NAME_n that share its cases, so that they can run side by side; NAME_tests lists them.
+# MOUNTS: it needs real mounts.
 function(plyfs_gtest name)
-  cmake_parse_arguments(T "MOUNTS" "" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(T "MOUNTS" "SHARDS" "SOURCES;LINKS" ${ARGN})
   find_package(GTest REQUIRED)
   add_executable(${name} ${T_SOURCES})
   target_link_libraries(${name} PRIVATE ${T_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
-  if(PLYFS_PCH)
-    plyfs_precompile_test(${name})
+  plyfs_compile_as_test(${name})
+  if(T_SHARDS)
+    set(tests)
+    foreach(shard RANGE 1 ${T_SHARDS})
+      math(EXPR index "${shard} - 1")
+      add_test(NAME ${name}_${shard} COMMAND ${name})
+      set_tests_properties(${name}_${shard} PROPERTIES
+        ENVIRONMENT "GTEST_TOTAL_SHARDS=${T_SHARDS};GTEST_SHARD_INDEX=${index}" COST 40)
+      list(APPEND tests ${name}_${shard})
+    endforeach()
+  else()
+    set(tests ${name})
+    add_test(NAME ${name} COMMAND ${name})
   endif()
-  add_test(NAME ${name} COMMAND ${name})
   if(T_MOUNTS)
-    set_tests_properties(${name} PROPERTIES LABELS mount RUN_SERIAL ON)
+    set_tests_properties(${tests} PROPERTIES LABELS mount RUN_SERIAL ON)
   else()
     add_dependencies(quick_tests ${name})
   endif()
+  set(${name}_tests ${tests} PARENT_SCOPE)
 endfunction()
+
+# What only tests are made of is compiled fast rather than to be fast: most of the time of a test's file would go
+# into optimizing what runs once.
+function(plyfs_compile_as_test target)
+  target_compile_options(${target} PRIVATE ${PLYFS_TEST_OPTIONS})
+  if(PLYFS_PCH)
+    plyfs_precompile_test(${target})
+  endif()
+endfunction()
+set(PLYFS_TEST_OPTIONS $<$<CONFIG:Debug>:-O0>)
 
 # The heaviest headers of the standard library and abseil, compiled once: halves the time of most files.
 set(PLYFS_PRECOMPILED
@@ -74,6 +96,7 @@ function(plyfs_precompile_test target)
     file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/test_headers.cc CONTENT "")  # not newer with each configuring
     add_library(plyfs_test_headers OBJECT ${CMAKE_BINARY_DIR}/test_headers.cc)
     target_link_libraries(plyfs_test_headers PRIVATE GTest::gtest GTest::gmock Threads::Threads)
+    target_compile_options(plyfs_test_headers PRIVATE ${PLYFS_TEST_OPTIONS})
     plyfs_pch_without_time(plyfs_test_headers)
     target_precompile_headers(plyfs_test_headers PRIVATE ${PLYFS_PRECOMPILED}
       <filesystem> <fstream> <map> <set> <sstream> <thread> <gmock/gmock.h> <gtest/gtest.h>)
