@@ -1,4 +1,8 @@
+#include <atomic>
+#include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "engine/layer/held_copies.h"
 #include "engine/ops/dir_view.h"
@@ -40,27 +44,108 @@ void DropCopies(plyfs::OpenDir& dir) {
   copies.swap(dir.copies);
 }
 
+// So many are taken from the listing at a time; a client's buffer mostly has room for fewer.
+constexpr size_t kBatch = 256;
+
+// Entries that are given to the client in their order while those behind are looked at side by side.
+class Batch {
+ public:
+  Batch(Parts& parts, const InodeRef& dir, const DirPlusSink& sink)
+      : parts_(parts), dir_(dir), sink_(sink), owner_(std::this_thread::get_id()) {}
+  ~Batch() {
+    for (; given_ < rows_.size(); ++given_) Untell(rows_[given_].attributes);
+  }
+  Batch(const Batch&) = delete;
+  Batch& operator=(const Batch&) = delete;
+
+  void Add(const DirEntry& entry) {
+    rows_.push_back(Row{std::string(entry.name), entry.ino, entry.type, entry.next, Entry()});
+  }
+  size_t size() const { return rows_.size(); }
+  Cookie last() const { return rows_.back().next; }
+
+  // False: the client has room for no more.
+  bool Give(const ReadCopies* copies) {
+    looked_at_ = std::vector<std::atomic<bool>>(rows_.size());
+    parts_.side_by_side.ForEach(rows_.size(), Waits(), [&](size_t i) {
+      if (full_.load(std::memory_order_relaxed)) return;
+      rows_[i].attributes = Attributes(parts_, dir_, rows_[i].entry(), copies);
+      looked_at_[i].store(true, std::memory_order_release);
+      // As soon as it can be, so that nobody looks far beyond what fits.
+      if (std::this_thread::get_id() == owner_) GiveWhatIsReady();
+    });
+    GiveWhatIsReady();
+    return !full_;
+  }
+
+ private:
+  struct Row {
+    std::string name;
+    uint64_t ino;
+    uint32_t type;
+    Cookie next;
+    Entry attributes;
+    DirEntry entry() const { return {name, ino, type, next}; }
+  };
+
+  SideBySide::Waits Waits() const {
+    const DirLowers lowers = dir_->lowers();
+    const FsPace* pace = lowers.empty() ? nullptr : parts_.stack->lower(lowers.layer(0)).pace();
+    return pace && pace->slow() ? SideBySide::Waits::kMostly : SideBySide::Waits::kHardly;
+  }
+
+  void GiveWhatIsReady() {
+    for (; given_ < rows_.size() && looked_at_[given_].load(std::memory_order_acquire); ++given_) {
+      if (full_ || !sink_(rows_[given_].entry(), rows_[given_].attributes)) return full_.store(true);
+    }
+  }
+
+  void Untell(const Entry& entry) const {
+    if (entry.node != 0) parts_.tree.inodes.Forget(entry.node, 1);
+  }
+
+  Parts& parts_;
+  const InodeRef& dir_;
+  const DirPlusSink& sink_;
+  const std::thread::id owner_;
+  std::vector<Row> rows_;
+  std::vector<std::atomic<bool>> looked_at_;
+  size_t given_ = 0;  // the owner's
+  std::atomic<bool> full_ = false;
+};
+
+// *end: whether nothing of the listing is left.
+Status GiveLookedAt(Parts& parts, plyfs::OpenDir& dir, Cookie from, const DirPlusSink& sink, bool* end) {
+  for (;;) {
+    Batch batch(parts, dir.inode, sink);
+    const auto add = [&](const DirEntry& entry) -> Result<bool> {
+      batch.Add(entry);
+      return batch.size() < kBatch;
+    };
+    PLY_CHECK(VisitListing(parts, dir, from, add, /*looks=*/true));
+    *end = batch.size() == 0 || batch.Give(CopiesOf(dir).get());
+    if (!*end || batch.size() < kBatch) return OkStatus();
+    from = batch.last();
+  }
+}
+
 }  // namespace
 
 Status ReadDirPlus(Parts& parts, const Caller& caller, Handle handle, Cookie from, const DirPlusSink& sink) {
   std::shared_ptr<plyfs::OpenDir> dir = parts.dirs.Find(handle);
   if (!dir) return Errno(EBADF);
-  const bool looks = parts.tree.habits.Looks(caller.pid);
-  if (!looks) parts.tree.habits.NoteListed(caller.pid, dir->inode->id());
-  bool end = true, asked = false;
-  std::shared_ptr<const ReadCopies> copies;
-  const auto visit = [&](const DirEntry& entry) -> Result<bool> {
-    if (looks && !std::exchange(asked, true)) copies = CopiesOf(*dir);
-    Entry attributes = looks ? Attributes(parts, dir->inode, entry, copies.get()) : Entry();
-    bool taken = sink(entry, attributes);
-    if (!taken && attributes.node != 0) parts.tree.inodes.Forget(attributes.node, 1);
-    end &= taken;
-    return taken;
-  };
-  Status visited = VisitListing(parts, *dir, from, visit, looks);
+  bool end = true;
+  Status given;
+  if (parts.tree.habits.Looks(caller.pid)) {
+    given = GiveLookedAt(parts, *dir, from, sink, &end);
+  } else {
+    parts.tree.habits.NoteListed(caller.pid, dir->inode->id());
+    given = VisitListing(parts, *dir, from,
+                         [&](const DirEntry& entry) -> Result<bool> { return end = sink(entry, Entry()); });
+  }
   // Nothing is left to look at.
   if (end) DropCopies(*dir);
-  return visited;
+  return given;
 }
 
 }  // namespace plyfs::ops

@@ -1,4 +1,5 @@
 // What the client is allowed to keep of listings (FOPEN_CACHE_DIR).
+#include "engine/testing/dawdle.h"
 #include "engine/union_fs/coherence_for_test.h"
 
 namespace plyfs {
@@ -109,6 +110,56 @@ TEST_F(DirCacheTest, AttributesForWhoLooks) {
   EXPECT_EQ(listed(walker, "e"), (Names{"y", "z"}));
   EXPECT_EQ(listed(lister, "e"), Names{});
 }
+
+// A directory of many names, given in replies with room for so few or many that they end anywhere.
+class LookedAtTest : public CoherenceTest, public ::testing::WithParamInterface<LowerMode> {
+ protected:
+  static constexpr int kNames = 300;
+
+  std::vector<std::string> Plain(Handle handle) {
+    std::vector<std::string> names;
+    EXPECT_TRUE(ops::ReadDir(*parts_, handle, 0, [&](const DirEntry& entry) {
+                  names.emplace_back(entry.name);
+                  return true;
+                }).ok());
+    return names;
+  }
+};
+
+TEST_P(LookedAtTest, InTheirOrderAndEachToldOnce) {
+  ByHand("mkdir a/d; cd a/d; seq -f f%03g 1 " + std::to_string(kNames) + " | xargs touch");
+  Mount(GetParam());
+  const NodeId d = Walk("d");
+  Result<Opened> dir = ops::OpenDir(*parts_, d, 0);
+  ASSERT_TRUE(dir.ok());
+  const std::vector<std::string> names = Plain(dir->handle);
+  ASSERT_EQ(names.size(), kNames + 2u);
+  const size_t inodes = parts_->tree.inodes.size();
+  Dawdle dawdle(1);
+  for (size_t room : {1000u, 255u, 257u, 50u}) {
+    std::vector<std::string> told;
+    std::vector<NodeId> nodes;
+    for (Cookie last = 0; told.size() < names.size();) {
+      const size_t most = told.size() + room;
+      const auto sink = [&](const DirEntry& listed, const Entry& entry) {
+        if (told.size() == most) return false;
+        told.emplace_back(listed.name);
+        if (entry.node != 0) nodes.push_back(entry.node);
+        EXPECT_TRUE(entry.node == 0 || entry.attr.ino == listed.ino) << listed.name;
+        last = listed.next;
+        return true;
+      };
+      ASSERT_TRUE(ops::ReadDirPlus(*parts_, Caller(), dir->handle, last, sink).ok());
+    }
+    EXPECT_EQ(told, names) << room;
+    EXPECT_EQ(nodes.size(), static_cast<size_t>(kNames)) << room;
+    for (NodeId node : nodes) ops::Forget(*parts_, node, 1);
+    EXPECT_EQ(parts_->tree.inodes.size(), inodes) << "what did not fit was told to nobody";
+  }
+  ops::ReleaseDir(*parts_, dir->handle);
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, LookedAtTest, ::testing::Values(LowerMode::kFrozen, LowerMode::kWatch));
 
 }  // namespace
 }  // namespace plyfs
