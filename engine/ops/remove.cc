@@ -33,12 +33,6 @@ Result<UniqueFd> OpenIfOnlyWhiteouts(Parts& parts, int upper_dir, const std::str
   return fd;
 }
 
-// Of a directory that rmdir left.
-const char* WhyNot(const Status& removed) {
-  const bool filled = removed.error() == ENOTEMPTY || removed.error() == EEXIST;
-  return filled ? "it was filled by hand meanwhile" : ::strerrordesc_np(removed.error());
-}
-
 // `dir` was moved out of upper to `temp`.  Its whiteouts go, nothing else.
 void DiscardDirectory(Parts& parts, int dir, WorkTemp temp) {
   std::vector<std::string> whiteouts;
@@ -50,8 +44,9 @@ void DiscardDirectory(Parts& parts, int dir, WorkTemp temp) {
   }
   for (const std::string& name : whiteouts) (void)sys::UnlinkAt(dir, name.c_str());
   Status removed = sys::UnlinkAt(temp.dir(), temp.name(), AT_REMOVEDIR);
-  if (!removed.ok())
-    Logf("workdir: %s, a directory that was removed, stays: %s", temp.name(), WhyNot(removed));
+  if (!removed.ok()) {
+    Logf("workdir: %s stays until the next mount: %s", temp.name(), std::strerror(removed.error()));
+  }
   temp.Keep();
 }
 
