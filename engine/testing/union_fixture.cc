@@ -1,7 +1,6 @@
 #include "engine/testing/union_fixture.h"
 
 #include <fcntl.h>
-#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -11,6 +10,7 @@
 #include <fstream>
 
 #include "engine/io/privilege_for_test.h"
+#include "engine/io/sys_creds.h"
 #include "engine/layer/index_file.h"
 #include "engine/layer/index_writer.h"
 
@@ -63,6 +63,11 @@ std::string Describe(const std::string& path) {
   return text;
 }
 
+// Where the indices of a test's layers are, if this run has any: in memory, since each is synced.
+std::string IndicesOfThisRun(const fs::path& root) {
+  return "/dev/shm/" + root.filename().native() + "_indices";
+}
+
 }  // namespace
 
 void UnionFixture::SetUp() {
@@ -75,6 +80,8 @@ void UnionFixture::SetUp() {
 
 void UnionFixture::StartOver() {
   fs_.reset();
+  sys::SettleFsIds();  // after an operation of somebody else's this thread would go on making files in his
+                       // name
   for (const char* d : {"a", "b", "u", "w"}) {
     fs::remove_all(root_ / d);
     Dir(d);
@@ -84,7 +91,9 @@ void UnionFixture::StartOver() {
 void UnionFixture::TearDown() {
   fs_.reset();
   std::error_code ignored;
-  if (!root_.empty()) fs::remove_all(root_, ignored);
+  if (root_.empty()) return;
+  fs::remove_all(root_, ignored);
+  fs::remove_all(IndicesOfThisRun(root_), ignored);
 }
 
 // Modes are set by chmod: the umask of a thread that has run operations is whatever those needed last.
@@ -167,8 +176,7 @@ void UseIndexOfThisRun(StackConfig* config) {
 // Likewise with the lowers' contents taken from indices.
 void UseLayerIndicesOfThisRun(const std::string& folder, StackConfig* config) {
   if (!::getenv("PLYFS_TEST_LAYER_INDICES")) return;
-  // After an operation of somebody else's this thread makes files in his name, and such are refused.
-  if (static_cast<uid_t>(::setfsuid(static_cast<uid_t>(-1))) != ::geteuid()) return;
+  if (config->reads_other_whiteouts()) return;  // never together (tools/plyfs/other_whiteouts.h)
   fs::create_directory(folder);
   ASSERT_EQ(::chmod(folder.c_str(), 0755), 0);  // the engine runs without a umask
   std::string why;
@@ -184,6 +192,7 @@ void UseLayerIndicesOfThisRun(const std::string& folder, StackConfig* config) {
 
 void UnionFixture::Mount(const Config& configure) {
   fs_.reset();
+  sys::SettleFsIds();
   StackConfig config;
   config.lowerdirs = {At("a"), At("b")};
   config.upperdir = At("u");
@@ -191,7 +200,7 @@ void UnionFixture::Mount(const Config& configure) {
   config.lower = LowerMode::kFrozen;
   UseIndexOfThisRun(&config);
   if (configure) configure(&config);
-  UseLayerIndicesOfThisRun(At("indices"), &config);
+  UseLayerIndicesOfThisRun(IndicesOfThisRun(root_), &config);
   std::string line;
   auto opened = UnionFs::Open(config, &line);
   ASSERT_TRUE(opened.ok()) << line;

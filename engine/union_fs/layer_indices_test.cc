@@ -44,6 +44,7 @@ class LayerIndicesTest : public UnionFixture {
 
   void SetUp() override {
     UnionFixture::SetUp();
+    indices_of_this_run_ = ::getenv("PLYFS_TEST_LAYER_INDICES") != nullptr;
     ::unsetenv("PLYFS_TEST_LAYER_INDICES");
     g_lines = 0;
     SetLogSink([](std::string_view) { ++g_lines; });
@@ -51,6 +52,8 @@ class LayerIndicesTest : public UnionFixture {
   void TearDown() override {
     SetLogSink(nullptr);
     UnionFixture::TearDown();
+    if (indices_of_this_run_)
+      ::setenv("PLYFS_TEST_LAYER_INDICES", "1", 1);  // the tests that follow have them
   }
   std::string LayerPath(int i) const { return "a/" + std::to_string(i); }
   std::string Folder() const { return At("indices"); }
@@ -114,6 +117,9 @@ class LayerIndicesTest : public UnionFixture {
     act();
     return calls.text();
   }
+
+ private:
+  bool indices_of_this_run_ = false;
 };
 
 TEST_F(LayerIndicesTest, TheTreeIsTheSame) {
