@@ -32,23 +32,6 @@ class FailChange : public FaultHook {
   Op failed_ = Op::kCount;
 };
 
-// Fails one call, of whatever kind.
-class FailCall : public FaultHook {
- public:
-  explicit FailCall(int nth) : nth_(nth) {}
-  int Before(Op op) override {
-    if (++seen_ == nth_) which_ = op;
-    return seen_ == nth_ ? EIO : 0;
-  }
-  bool failed() const { return seen_ >= nth_; }
-  Op which() const { return which_; }
-
- private:
-  const int nth_;
-  int seen_ = 0;
-  Op which_ = Op::kCount;
-};
-
 class CrashTest : public UnionFixture {
  protected:
   CrashTest() : UnionFixture("/dev/shm") {}
@@ -95,35 +78,6 @@ class CrashTest : public UnionFixture {
         more = CheckStep(redirecting, step, nth, dead, old_view, new_view);
         if (HasFatalFailure() || HasNonfatalFailure()) return;
       }
-    }
-  }
-
-  // Every call, not only changes: what could not be learnt is not made up.  What is done stays done, so what
-  // was refused late may be there.
-  void CheckEveryCall(const char* name, bool redirecting, const Step& step) {
-    SCOPED_TRACE(name);
-    Begin(redirecting);
-    const T old_view = View();
-    ASSERT_EQ(step(), 0);
-    const T new_view = View();
-    for (int nth = 1;; ++nth) {
-      Begin(redirecting);
-      FailCall fault(nth);
-      int error = 0;
-      {
-        ScopedFaults faults(&fault);
-        error = step();
-      }
-      if (!fault.failed()) {
-        EXPECT_GT(nth, 1);
-        return;
-      }
-      SCOPED_TRACE("call " + std::to_string(nth) + ", " + OpName(fault.which()));
-      const T live = View();
-      EXPECT_TRUE(live == new_view || (error != 0 && live == old_view)) << ::testing::PrintToString(live);
-      Mount([=](StackConfig* c) { c->redirect_dir = redirecting ? RedirectDir::kOn : RedirectDir::kFollow; });
-      EXPECT_EQ(View(), live);
-      if (HasFatalFailure() || HasNonfatalFailure()) return;
     }
   }
 
@@ -224,34 +178,6 @@ TEST_F(CrashTest, RenamesOfDirectories) {
   CheckEveryStep("merged over cleared", true, [this] { return Rename("dir", "cleared"); });
   CheckEveryStep("merged over whiteout", true, [this] { return Rename("dir", "gone"); });
   CheckEveryStep("merged exchange", true, [this] { return Rename("dir", "empty", RENAME_EXCHANGE); });
-}
-
-// rules: N20 C10
-TEST_F(CrashTest, CallsThatFailOnce) {
-  CheckEveryCall("create over whiteout", false, [this] { return Create("gone"); });
-  CheckEveryCall("link of lower", false, [this] { return Link("low", "dir/new"); });
-  CheckEveryCall("rmdir with whiteouts", false, [this] { return RemoveDir("cleared"); });
-  CheckEveryCall("chmod file", false, [this] { return Chmod("dir/deep/g", 0600); });
-  CheckEveryCall("rename merged over cleared", true, [this] { return Rename("dir", "cleared"); });
-}
-
-// rules: M12
-TEST_F(CrashTest, AMountThatFailsSaysWhy) {
-  Put("b/f");
-  StackConfig config;
-  config.lowerdirs = {At("b")};
-  config.upperdir = At("u");
-  config.workdir = At("w");
-  config.lower = LowerMode::kFrozen;
-  bool more = true;
-  for (int nth = 1; more; ++nth) {
-    FailCall fault(nth);
-    std::string line;
-    ScopedFaults faults(&fault);
-    auto opened = UnionFs::Open(config, &line);
-    EXPECT_TRUE(opened.ok() || !line.empty()) << "call " << nth;
-    more = fault.failed();
-  }
 }
 
 // Fails each statx after a call of a kind: the change is done, its result cannot be looked at.

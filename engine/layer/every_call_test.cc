@@ -1,0 +1,208 @@
+// Every call that opening, writing and reading of layers makes, failing once: what could not be learnt is not
+// made up, nothing is left behind, and whoever is refused is told why.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "engine/base/log.h"
+#include "engine/io/fail_call_for_test.h"
+#include "engine/io/sys_open.h"
+#include "engine/io/sys_stat.h"
+#include "engine/layer/index_file.h"
+#include "engine/layer/index_writer.h"
+#include "engine/layer/indexed.h"
+#include "engine/layer/layer_stack.h"
+#include "engine/layer/object.h"
+#include "engine/layer/origin_store.h"
+
+namespace plyfs {
+namespace {
+
+namespace fs = std::filesystem;
+
+class EveryLayerCallTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char dir[] = "/dev/shm/plyfs_layer_XXXXXX";
+    ASSERT_NE(::mkdtemp(dir), nullptr);
+    root_ = dir;
+    fs::create_directories(root_ / "files");
+    fs::create_directories(root_ / "layer/d/sub");
+    fs::create_directories(root_ / "layer/empty");
+    std::ofstream(At("d/f")) << "text";
+    std::ofstream(At("d/sub/g")) << "text";
+    fs::create_symlink("d/f", At("link"));
+    ASSERT_EQ(::setxattr(At("d/f").c_str(), "user.overlay.metacopy", "", 0, 0), 0);
+    ASSERT_EQ(::setxattr(At("d/f").c_str(), "user.other", "1", 1, 0), 0);
+    SetLogSink([](std::string_view) {});
+  }
+  void TearDown() override {
+    SetLogSink(nullptr);
+    fs::remove_all(root_);
+  }
+
+  std::string At(const std::string& path) const { return root_ / "layer" / path; }
+  void ExpectNoTemporary() const {
+    for (const auto& entry : fs::directory_iterator(root_ / "files")) {
+      EXPECT_FALSE(entry.path().filename().native().starts_with(".")) << entry.path();
+    }
+  }
+  // Calls `act` with the first, second, ... call failing in turn until it makes no more; nothing stays open.
+  static void ForEachCall(const std::function<void(FailCall& fault)>& act) {
+    const auto open_before = OpenDescriptors();
+    bool more = true;
+    for (int nth = 1; more; ++nth) {
+      FailCall fault(nth);
+      SCOPED_TRACE("call " + std::to_string(nth));
+      act(fault);
+      EXPECT_EQ(OpenDescriptors(), open_before) << OpName(fault.which());
+      more = fault.failed();
+      if (HasFailure()) return;
+    }
+  }
+
+  // Whatever the file says of the layer is so, if it says anything.
+  void ExpectTrue(IndexFile& file, const Layer& layer) const {
+    for (const char* path : {"d", "d/f", "d/sub", "d/sub/g", "link", "empty"}) {
+      const fs::path at = path;
+      const auto answer =
+          file.Ask(at.has_parent_path() ? at.parent_path().string() : ".", at.filename().string());
+      if (!answer.known) continue;
+      ASSERT_TRUE(answer.held) << path;
+      const IndexEntryView& entry = answer.held->entry;
+      const struct statx now = *sys::Statx(AT_FDCWD, At(path).c_str());
+      EXPECT_EQ(ObjectIdOf(now), ObjectIdOf(StatOf(entry, layer.device()))) << path;
+      EXPECT_EQ(AttrOf(now).mode, entry.attr().mode) << path;
+      EXPECT_EQ(entry.target(), S_ISLNK(now.stx_mode) ? "d/f" : "") << path;
+      if (at == "d/f") EXPECT_TRUE(entry.record("user.overlay.metacopy") && entry.others());
+    }
+    for (const char* path : {".", "d", "d/sub", "empty"}) {
+      const auto dir = file.Find(path);
+      if (!dir) continue;
+      std::ptrdiff_t entries = 0;
+      const Status visited = file.Visit(*dir, [&](const IndexEntryView&) { return ++entries, OkStatus(); });
+      if (visited.ok()) EXPECT_EQ(entries, std::distance(fs::directory_iterator(At(path)), {})) << path;
+    }
+  }
+
+  std::unique_ptr<IndexFile> Open(const Layer& layer, IndexMemory* memory, std::string* why) const {
+    Result<UniqueFd> folder = OpenIndexFolder(root_ / "files", why);
+    if (!folder.ok()) return nullptr;
+    return IndexFile::Open(folder->get(), layer, IndexFile::Terms{true, false}, memory, why);
+  }
+
+  fs::path root_;
+};
+
+TEST_F(EveryLayerCallTest, WritingAnIndex) {
+  std::string line;
+  const UniqueFd folder = *OpenIndexFolder(root_ / "files", &line);
+  const std::unique_ptr<Layer> layer = *Layer::Open(0, root_ / "layer");
+  const auto told = [](const IndexProgress&) {};
+  ASSERT_TRUE(WriteLayerIndex(root_ / "layer", folder.get(), told, &line).ok()) << line;
+  ForEachCall([&](FailCall& fault) {
+    line.clear();
+    Result<IndexProgress> written = Errno(ENOSYS);
+    {
+      ScopedFaults faults(&fault);
+      written = WriteLayerIndex(root_ / "layer", folder.get(), told, &line);
+    }
+    EXPECT_TRUE(written.ok() || (written.error() == EIO && !line.empty())) << written.error() << line;
+    // The file that there was, or a new one in its place; none that is half done.
+    ExpectNoTemporary();
+    IndexMemory memory(1 << 20);
+    std::unique_ptr<IndexFile> file = Open(*layer, &memory, &line);
+    ASSERT_TRUE(file) << line;
+    ExpectTrue(*file, *layer);
+  });
+}
+
+TEST_F(EveryLayerCallTest, ReadingAnIndex) {
+  std::string line;
+  // More than one page of the table, and a directory in parts.
+  for (int i = 0; i < 600; ++i) {
+    fs::create_directories(At("many/" + std::to_string(i)));
+    std::ofstream(At("many/" + std::to_string(i) + "/f")) << "";
+  }
+  {
+    const UniqueFd folder = *OpenIndexFolder(root_ / "files", &line);
+    ASSERT_TRUE(WriteLayerIndex(
+                    root_ / "layer", folder.get(), [](const IndexProgress&) {}, &line)
+                    .ok())
+        << line;
+  }
+  const std::unique_ptr<Layer> layer = *Layer::Open(0, root_ / "layer");
+  int unknown = 0;
+  ForEachCall([&](FailCall& fault) {
+    ScopedFaults faults(&fault);
+    IndexMemory memory(1 << 20);
+    std::unique_ptr<IndexFile> file = Open(*layer, &memory, &line);
+    if (!file) {
+      ++unknown;
+      return;
+    }
+    for (int i : {0, 299, 599}) {
+      const auto answer = file->Ask("many/" + std::to_string(i), "f");
+      EXPECT_TRUE(!answer.known || answer.held);
+      unknown += answer.known ? 0 : 1;
+      EXPECT_FALSE(file->Ask("many", "none" + std::to_string(i)).held);
+    }
+    ScopedFaults none(nullptr);
+    ExpectTrue(*file, *layer);
+  });
+  EXPECT_GT(unknown, 5);
+}
+
+TEST_F(EveryLayerCallTest, OpeningAStackThatHasIndices) {
+  StackConfig config;
+  config.lowerdirs = {root_ / "layer/d", root_ / "layer/empty"};
+  config.datadirs = {root_ / "files"};
+  config.index_dir = root_ / "files";
+  config.lower = LowerMode::kFrozen;
+  int refused = 0;
+  ForEachCall([&](FailCall& fault) {
+    ScopedFaults faults(&fault);
+    std::string line;
+    auto stack = LayerStack::Open(config, &line);
+    if (!stack.ok()) {
+      EXPECT_EQ(stack.error(), EIO);
+      EXPECT_FALSE(line.empty());
+      ++refused;
+      return;
+    }
+    EXPECT_TRUE((*stack)->TakeIndices(config, 10, 1 << 20, &line).ok());  // without one at worst
+    EXPECT_EQ((*stack)->lower_count(), 2);
+    EXPECT_FALSE((*stack)->indexed());
+  });
+  EXPECT_GT(refused, 5);
+}
+
+TEST_F(EveryLayerCallTest, OriginsAreRightOrUnknown) {
+  StackConfig config;
+  config.lowerdirs = {root_ / "layer"};
+  std::string line;
+  const auto stack = *LayerStack::Open(config, &line);
+  const Layer& layer = stack->lower(0);
+  const UniqueFd fd = *layer.OpenAt("d/f", O_PATH);
+  const std::string right = OriginStore::Open(*stack, false)->Make(layer, fd.get());
+  ASSERT_FALSE(right.empty());
+  const ObjectId object = ObjectIdOf(*sys::StatxFd(fd.get()));
+  int unknown = 0;
+  ForEachCall([&](FailCall& fault) {
+    ScopedFaults faults(&fault);
+    const auto store = OriginStore::Open(*stack, false);
+    const std::string made = store->Make(layer, fd.get());
+    EXPECT_TRUE(made.empty() || made == right);
+    const std::optional<ObjectId> found = store->Find(right, S_IFREG);
+    if (found) EXPECT_EQ(*found, object);
+    unknown += found ? 0 : 1;
+  });
+  EXPECT_GE(unknown, 3);
+}
+
+}  // namespace
+}  // namespace plyfs
