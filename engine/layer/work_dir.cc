@@ -181,6 +181,7 @@ Status WorkDir::FillWork(const StackConfig& config, std::string* error_line) {
   if (config.fsync != FsyncPolicy::kVolatile) return OkStatus();
   Status marked = MarkVolatile();
   if (marked.ok()) return OkStatus();
+  (void)Empty(work_.get());  // a part of the mark would keep the next mount out
   return Refuse(error_line, "workdir", path, marked.error(),
                 std::string("cannot leave the volatile mark: ") + std::strerror(marked.error()),
                 "mount without volatile");

@@ -318,6 +318,7 @@ TEST_F(EveryCallTest, Mounts) {
     }
   };
   check("plain", [](StackConfig*) {});
+  check("volatile", [](StackConfig* c) { c->fsync = FsyncPolicy::kVolatile; });
   check("all kinds of layers", [this](StackConfig* c) {
     c->datadirs = {At("d")};
     c->xino = XinoMode::kOn;
