@@ -116,8 +116,42 @@ CASES = [
     ("D9", FOLLOW, 2, "0 whiteout a/b;0 file a/c;U whiteout b/a;U file b/b;0 whiteout c/a;1 file c/a", "list a;list b;list c;remount"),
     ("L13", FOLLOW, 2, "0 symlink a;0 file b;1 file a/b;0 symlink c/a;0 file c/b;1 redirect d a", "stat a;read b;stat c/a;readlink c/a;list d"),
 ]
+# Operations of tree_fuzz (fuzz/tree_world.cc, DoOften and DoSeldom), and what may follow: which directory of those held
+# it is about, which name, a number.
+TREE_STEPS = ["lookup", "begin", "finish", "make", "remove", "rename", "forget", "read", "publish", "open", "readview",
+              "byhand", "drop", "shrink", "absent", "doubtall"]
+TREE_SELDOM = ["abandon", "doubtif", "unwatched", "link", "split", "replace", "insideout", "insideout2", "nameless",
+               "freenameless", "lookattr", "storeattr", "changeattr", "evictattr", "churn", "table"]
+ROOMY, UNMOUNTS, TIGHT = 1, 2, 4
+TREE_DIRS = ";".join(f"make 0 {name};lookup 0 {name}" for name in "abcdef")
+TREE = [
+    ("sweep", ROOMY, "make 0 a;lookup 0 a;absent 1 a 0;absent 1 a 1;absent 1 a 2;absent 0 a 3;remove 0 a 1;forget 0 a 1"),
+    ("compact", ROOMY, "make 0 a;make 0 b 1;read 0;publish 0;open 0;churn 0 a 79;open 0;readview 0;churn 0 a 79;split 0 b;"
+     "readview 0;churn 0 a 79;readview 0;open 0"),
+    ("split", 0, "make 0 a 1;make 0 b 1;make 0 c 1;make 0 d 1;read 0;publish 0;split 0 a;split 0 b 1;split 0 c;split 0 d 1;"
+     "read 0;open 0;split 0 a 1"),
+    ("chunks", 0, "nameless 0 a 255;nameless 0 a 255;freenameless 0 a 200;table;freenameless 0 a 255;table;nameless 0 a 255;"
+     "nameless 0 a 200;freenameless 0 a 255;table"),
+    ("listings", TIGHT, TREE_DIRS + ";" + ";".join(f"read {n};publish {n};open {n}" for n in range(7)) +
+     ";drop 1;read 0;publish 0;remove 0 c 1;remove 0 d 0;forget 0 a 3;forget 0 b 4;shrink;read 1;publish 1"),
+    ("insideout", 0, "make 0 a;lookup 0 a;make 1 b;lookup 1 b;insideout 2 c 1;lookup 0 a;lookup 1 c;table"),
+    ("insideout-inner", 0, "make 0 a;lookup 0 a;make 1 b;lookup 1 b;begin 1 b;insideout 2 c 0;lookup 2 c;table"),
+    ("replace", UNMOUNTS, "make 0 a 1;lookup 0 a;begin 0 a;replace 0 a;lookup 0 a;make 2 b;lookup 2 b;link 0 a"),
+    ("names", UNMOUNTS, "make 0 a 1;link 0 a;doubtif 0 a 0;doubtif 0 a 1;unwatched 0 a;unwatched 0 f;begin 0 a;abandon 0 a;"
+     "begin 0 b;doubtall 0 b;abandon 0 b;remove 0 a 0;remove 0 c 1;byhand 0 d;begin 0 d;doubtall 0;finish"),
+    ("attrs", 0, TREE_DIRS + ";" + ";".join(f"lookattr 0 a {n};storeattr" for n in range(7)) +
+     ";evictattr 0 a 3;evictattr 0 a 2;evictattr 0 a 1;lookattr 0 a 1;changeattr 0 a 1;storeattr;evictattr 0 a 0;nameless 0 a 9;"
+     "evictattr 0 a 0;evictattr 0 a 0"),
+]
 # All steps by all threads, with dawdling; the last two at once.
 RACES = [0x8d, 0xcd]
+
+
+def tree_step(word):
+    """'make 0 a 1': what, in which of the directories held, by which name, with which number."""
+    kind, which, name, number = (word.split() + ["0", "a", "0"][len(word.split()) - 1:])[:4]
+    code = TREE_STEPS.index(kind) if kind in TREE_STEPS else 160 + TREE_SELDOM.index(kind)
+    return bytes([code, int(which), 0, "abcdef".index(name), 4, int(number), 0, 0])
 
 
 def put(target, name, data):
@@ -138,6 +172,8 @@ def main():
             for change in range(0, 16, 3 if name[0] == "C" else 8):
                 cut = (number % len(steps.split(";")), 4 * change + 2 * (change % 2))
                 put("engine_crash", f"{name}-{change}", header(redirect_dir, lowers, 0, cut) + body)
+    for name, flags, steps in TREE:
+        put("tree", name, bytes([0, flags]) + bytes(6) + b"".join(tree_step(word) for word in steps.split(";")))
     for change in range(12):
         cut = (0, 4 * change + 2)
         put("engine_crash", f"full-{change}", header(FOLLOW, 1, 0, cut) + thing("0 xfile a/b", 1) + step("chmod a/b"))
