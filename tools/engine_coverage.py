@@ -140,6 +140,10 @@ def show_missing(file):
     for number, count in sorted(file.counted_lines().items()):
         if count == 0:
             print(f"    {file.path}:{number}: {file.text[number - 1].strip()}")
+    show_missing_branches(file)
+
+
+def show_missing_branches(file):
     for line, way, count in file.outcomes()[0]:
         if count == 0 and file.lines.get(line, 1) > 0:
             print(f"    {file.path}:{line}: never {way}: {file.text[line - 1].strip()}")
