@@ -1,11 +1,16 @@
-// The engine cut off in the middle of an operation: steps as in engine_model_fuzz, and at one of them one of
-// its changes of the disk fails, or that and all further ones (a crash without dying).  Afterwards the merged
-// tree is the one before the step or the one after it, by the model: of a fresh mount, and, where it was told
-// of the failure, of the live one as well, which moreover has answered accordingly.
+// The engine cut off in the middle of an operation: steps as in engine_model_fuzz, and at one of them calls
+// fail. Afterwards the merged tree is the one before the step or the one after it, by the model: of a fresh
+// mount, and, where it was told of the failure, of the live one as well, which moreover has answered
+// accordingly.
 //
-// Header: byte 6 says which step, byte 7 which of its changes and whether it fails with an errno.  Link
-// counts are left out: copying up, which may have been done, changes them (S6, S7).  Needs root; layers lie
-// in /dev/shm.
+// Header: byte 6 says by its lower bits in which step, and by its two highest what fails there (byte 7:
+// where):
+//   0  a change of the disk, or that and all further ones (a crash without dying)
+//   1  a call of whatever kind, with the errno that byte 4 says
+//   2  what a filesystem may lack (kLacks), or data that are moved in parts
+//   3  two calls, of which the second may be one that tidies up after the first
+// Link counts are left out: copying up, which may have been done, changes them (S6, S7).  Needs root; layers
+// lie in /dev/shm.
 //
 // unit: engine/ops/copy_up.cc engine/ops/copy_up_stage.cc engine/ops/remove.cc engine/ops/rename.cc
 #include <stdio.h>
@@ -20,42 +25,82 @@
 #include "engine/testing/layer_on_disk.h"
 #include "engine/testing/overlay_case.h"
 #include "engine/testing/scratch_stack.h"
+#include "engine/testing/spares_origins.h"
 
 namespace plyfs::model {
 namespace {
 
+// What filesystems lack, or do in parts; none of it may change what is seen.
+constexpr const char* kLacks[] = {
+    "clone=EOPNOTSUPP",
+    "clone=EOPNOTSUPP,copy_file_range=EXDEV",
+    "clone=EXDEV,copy_file_range=EOPNOTSUPP,read@1=short,write@1=short",
+    "clone=EOPNOTSUPP,copy_file_range@1=short",
+    "clone=EOPNOTSUPP,copy_file_range=EINVAL,seek=EINVAL",
+    "create@1=EOPNOTSUPP",  // a nameless file
+    "create@2=EOPNOTSUPP",
+    "rename@1=EINVAL",
+    "rename@2=EINVAL",
+    "getflags=ENOTTY",
+    "setflags=EOPNOTSUPP",
+    "setflags=EIO",
+    "name_to_handle=EOPNOTSUPP",
+    "fallocate=EOPNOTSUPP",
+    "linux6.1",
+};
+
 // How the step is cut off, as bytes of the header say.
 struct Cut {
   size_t step = 0;
-  unsigned change = 0;  // of those that the step makes, counted round
-  const char* what = "";
+  std::string plan;
   bool crash = false;
 };
 
-Cut CutOf(std::string_view bytes, size_t steps) {
-  static constexpr const char* kWhat[] = {"dead", "dead", "ENOSPC", "EIO"};
-  const auto at = [&](size_t i) { return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0u; };
-  Cut cut;
-  cut.step = at(6) % steps;
-  cut.what = kWhat[at(7) % 4];
-  cut.crash = at(7) % 4 < 2;
-  cut.change = at(7) / 4;
-  return cut;
-}
-
-Tree SeeWithoutLinks(Overlay& overlay) {
-  Tree tree = SeeTree(overlay, Ghosts::kHide);
-  for (auto& [path, text] : tree) {
-    const size_t links = text.find(" links ");
-    if (links != std::string::npos) text.erase(links, text.find(' ', links + 7) - links);
+// What a step asks for when nothing fails.
+struct Asked final : public FaultHook {
+  int Before(Op op) override {
+    ++calls;
+    changes += OpChangesDisk(op) ? 1 : 0;
+    return 0;
   }
-  return tree;
+  unsigned calls = 0, changes = 0;
+};
+
+unsigned ByteAt(std::string_view bytes, size_t i) {
+  return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0u;
 }
 
-std::string Neither(const char* where, const Tree& before, const Tree& after, const Tree& seen) {
-  const std::string from_before = Difference(before, seen), from_after = Difference(after, seen);
-  if (from_before.empty() || from_after.empty()) return "";
-  return std::string(where) + " neither as before: " + from_before + "\nnor as after: " + from_after;
+size_t CutStep(std::string_view bytes, size_t steps) {
+  return (ByteAt(bytes, 6) & 63) % steps;
+}
+
+// An empty plan: nothing can fail.
+Cut CutOf(std::string_view bytes, size_t steps, const Asked& asked) {
+  static constexpr const char* kWhat[] = {"dead", "dead", "ENOSPC", "EIO"};
+  static constexpr const char* kErrnos[] = {"EIO", "ENOSPC", "EDQUOT", "ENOMEM"};
+  const unsigned where = ByteAt(bytes, 7);
+  const auto nth = [](const char* of, unsigned from_0, const char* what) {
+    return std::string(of) + "@" + std::to_string(1 + from_0) + "=" + what;
+  };
+  Cut cut{CutStep(bytes, steps), "", false};
+  const char* error = kErrnos[ByteAt(bytes, 4) >> 4 & 3];
+  switch (ByteAt(bytes, 6) >> 6) {
+    case 0:
+      cut.crash = where % 4 < 2;
+      if (asked.changes > 0) cut.plan = nth("change", where / 4 % asked.changes, kWhat[where % 4]);
+      break;
+    case 1:
+      if (asked.calls > 0) cut.plan = nth("any", where % asked.calls, error);
+      break;
+    case 2:
+      cut.plan = kLacks[where % std::size(kLacks)];
+      break;
+    default:
+      if (asked.changes == 0) break;
+      cut.plan = nth("change", where % asked.changes, error) + "," +
+                 nth("any", asked.calls / 2 + where / 8 % (asked.calls + 1), error);
+  }
+  return cut;
 }
 
 // Nothing: the steps until then already went another way, which is for engine_model_fuzz to tell.
@@ -71,40 +116,41 @@ bool RunUntil(const Case& c, size_t end, Model& model, EngineClient& engine) {
 std::string CheckLive(const std::string& expected, const std::string& seen, const Tree& before,
                       const Tree& after, EngineClient& engine) {
   const Tree live = SeeWithoutLinks(engine);
+  if (seen != expected && seen.starts_with("ok")) return "answered " + seen + ", not " + expected;
   if (seen != expected) return Neither("the live tree is", before, after, live);
   const std::string difference = Difference(after, live);
   return difference.empty() ? "" : "answered " + seen + ", but in the live tree: " + difference;
 }
 
-// How many changes of the disk the step makes when nothing fails.
-uint64_t CountChanges(const Case& c, const Cut& cut, uint8_t settings) {
+Asked AskedBy(const Case& c, size_t step, uint8_t settings) {
+  Asked asked;
   ScratchStack stack;
-  if (!stack.Write(c).ok()) return 0;
+  if (!stack.Write(c).ok()) return asked;
   Model model(c.options, c.lowers, CopyOfLayer(c.upper));
   EngineMount mount(stack.ConfigOf(c, settings));
-  if (!mount.Mount().ok()) return 0;
+  if (!mount.Mount().ok()) return asked;
   EngineClient engine(mount);
-  if (!RunUntil(c, cut.step, model, engine)) return 0;
-  auto plan = FaultPlan::Parse("change@1000000=EIO");
-  ScopedFaults counting(plan->get());
-  (void)RunStep(engine, c.steps[cut.step]);
-  return (*plan)->changes();
+  if (!RunUntil(c, step, model, engine)) return asked;
+  SparesOrigins but(&asked);
+  ScopedFaults counting(&but);
+  (void)RunStep(engine, c.steps[step]);
+  return asked;
 }
 
-std::string RunCut(const Case& c, const Cut& cut, const std::string& plan_text, Model& model,
-                   EngineMount& mount) {
+std::string RunCut(const Case& c, const Cut& cut, Model& model, EngineMount& mount) {
   if (!mount.Mount().ok()) return "the layers cannot be mounted";
   auto engine = std::make_unique<EngineClient>(mount);
   if (!RunUntil(c, cut.step, model, *engine)) return "";
   const Step& step = c.steps[cut.step];
   const Tree before = SeeWithoutLinks(model);
-  const std::string expected = RunStep(model, step);
+  const std::string expected = WithoutLinks(RunStep(model, step));
   const Tree after = SeeWithoutLinks(model);
-  auto plan = FaultPlan::Parse(plan_text);
+  auto plan = FaultPlan::Parse(cut.plan);
   std::string seen;
   {
-    ScopedFaults faults(plan->get());
-    seen = RunStep(*engine, step);
+    SparesOrigins but(plan->get());
+    ScopedFaults faults(&but);
+    seen = WithoutLinks(RunStep(*engine, step));
     // Who crashes tidies nothing up.
     if (cut.crash) engine.reset(), mount.Unmount();
   }
@@ -123,21 +169,20 @@ std::string RunCut(const Case& c, const Cut& cut, const std::string& plan_text, 
 std::string Run(std::string_view bytes) {
   const Case c = DecodeCase(bytes);
   if (!c.upper || c.steps.empty()) return "";
-  const Cut cut = CutOf(bytes, c.steps.size());
-  if (c.steps[cut.step].kind == StepKind::kRemount) return "";
-  const uint8_t settings = bytes.size() > 5 ? static_cast<uint8_t>(bytes[5]) : 0;
-  const uint64_t changes = CountChanges(c, cut, settings);
-  if (changes == 0) return "";
-  const std::string plan = "change@" + std::to_string(1 + cut.change % changes) + "=" + cut.what;
+  const size_t step = CutStep(bytes, c.steps.size());
+  if (c.steps[step].kind == StepKind::kRemount) return "";
+  const auto settings = static_cast<uint8_t>(ByteAt(bytes, 5));
+  const Cut cut = CutOf(bytes, c.steps.size(), AskedBy(c, step, settings));
+  if (cut.plan.empty()) return "";
   ScratchStack stack;
   if (!stack.Write(c).ok()) return "the layers cannot be written";
   Model model(c.options, c.lowers, CopyOfLayer(c.upper));
   EngineMount mount(stack.ConfigOf(c, settings));
-  std::string wrong = RunCut(c, cut, plan, model, mount);
+  std::string wrong = RunCut(c, cut, model, mount);
   mount.Unmount();
   if (wrong.empty() && !stack.CheckLowers(c).ok()) wrong = "a lower layer was changed";
   if (wrong.empty()) wrong = stack.LeftInWork();
-  return wrong.empty() ? "" : "step " + std::to_string(cut.step + 1) + " with " + plan + ": " + wrong;
+  return wrong.empty() ? "" : "step " + std::to_string(cut.step + 1) + " with " + cut.plan + ": " + wrong;
 }
 
 }  // namespace

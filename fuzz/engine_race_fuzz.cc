@@ -9,10 +9,13 @@
 //   is
 //       stale (C12)
 //
+// Byte 7, where it is not 0 and steps are only dealt out: the first thread's call that fails.
+//
 // Which thread comes first is chance, so a finding may need more than one run of its input.  Needs root;
 // layers lie in /dev/shm.
 //
 // unit: engine/ops/exclusion.cc engine/ops/name_change.cc
+#include <errno.h>
 #include <stdio.h>
 
 #include <cstdint>
@@ -50,15 +53,33 @@ bool TakesNamesAway(const Step& step) {
 using Parts = std::vector<std::vector<const Step*>>;
 using Answers = std::vector<std::vector<std::string>>;
 
+// One call of a thread fails; the others are as without it.
+class FailsOnce final : public FaultHook {
+ public:
+  explicit FailsOnce(unsigned call) : call_(call), others_(CurrentFaults()) {}
+  int Before(Op op) override {
+    if (++seen_ == call_) return EIO;
+    return others_ ? others_->Before(op) : 0;
+  }
+
+ private:
+  const unsigned call_;
+  unsigned seen_ = 0;
+  FaultHook* others_;
+};
+
 // `dawdling`: the calls of a thread take their time now and then, so that others come between; 0: they do
 // not.
-Answers RunThreads(const Parts& parts, bool asks_again, uint64_t dawdling, EngineMount& mount) {
+Answers RunThreads(const Parts& parts, bool asks_again, uint64_t dawdling, unsigned failing,
+                   EngineMount& mount) {
   Answers answers(parts.size());
   std::vector<std::thread> threads;
   for (size_t t = 0; t < parts.size(); ++t) {
     threads.emplace_back([&, t] {
       std::optional<Dawdle> dawdle;
       if (dawdling != 0) dawdle.emplace(dawdling + t);
+      FailsOnce fails(t == 0 ? failing : 0);
+      ScopedFaults faults(&fails);
       EngineClient client(mount);
       for (const Step* step : parts[t]) {
         answers[t].push_back(asks_again ? RunAsClient(client, *step) : RunStep(client, *step));
@@ -170,7 +191,7 @@ std::string CheckStale(const Answers& answers) {
   return "";
 }
 
-std::string Run(const Case& c, uint8_t settings) {
+std::string Run(const Case& c, uint8_t settings, uint8_t failing) {
   ScratchStack stack;
   if (!stack.Write(c).ok()) return "the layers cannot be written";
   EngineMount mount(stack.ConfigOf(c, settings));
@@ -183,7 +204,9 @@ std::string Run(const Case& c, uint8_t settings) {
       if (!IsForOne(c.steps[i])) (void)RunStep(before, c.steps[i]);
     }
   }
-  const Answers answers = RunThreads(PartsOf(c, way, settings), way != Way::kAllAtOnce, settings / 4, mount);
+  if (way != Way::kDealtOut) failing = 0;
+  const Answers answers =
+      RunThreads(PartsOf(c, way, settings), way != Way::kAllAtOnce, settings / 4, failing, mount);
   std::string wrong = way == Way::kAllAtOnce ? CheckStale(answers) : "";
   {
     EngineClient client(mount);
@@ -207,7 +230,7 @@ std::string Run(const Case& c, uint8_t settings) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string bytes(reinterpret_cast<const char*>(data), size);
   const plyfs::model::Case c = plyfs::model::DecodeCase(bytes);
-  const std::string wrong = plyfs::model::Run(c, size > 5 ? data[5] : 0);
+  const std::string wrong = plyfs::model::Run(c, size > 5 ? data[5] : 0, size > 7 ? data[7] : 0);
   if (wrong.empty()) return 0;
   std::fprintf(stderr, "%s\nDIFFERENCE %s\n", ToText(c).c_str(), wrong.c_str());
   std::abort();

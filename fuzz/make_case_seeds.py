@@ -10,8 +10,9 @@ STEPS = ["stat", "list", "read", "readlink", "getxattr", "listxattr", "create", 
          "unlink", "rmdir", "rename", "truncate", "chmod", "chown", "setxattr", "removexattr", "open", "tmpfile", "close",
          "readslot", "writeslot", "truncateslot", "statslot", "chmodslot", "setxattrslot", "linkslot", "drop", "remount"]
 OFF, FOLLOW, NOFOLLOW, ON = range(4)
+USER = 8  # userxattr
 # What must change no answer: the names' index on its own terms, none, always, with hardly any memory; the layers'.
-SETTINGS = {"": 0, "-unlisted": 2, "-indexed": 32, "-tight": 5}
+SETTINGS = {"": 0, "-unlisted": 2, "-indexed": 32, "-tight": 5, "-watched": 112, "-layers": 98}
 
 
 def path(text):
@@ -23,7 +24,7 @@ def path(text):
 
 
 def header(redirect_dir, lowers, settings, cut=(0, 0)):
-    return bytes([redirect_dir, 1, 1, lowers - 1, 0, settings, *cut])
+    return bytes([redirect_dir % 8, 0 if redirect_dir == USER else 1, 1, lowers - 1, 0, settings, *cut])
 
 
 def record(kind, layer=0, at="a", other="a", a=0, b=0, c=0, d=2):
@@ -107,6 +108,11 @@ CASES = [
     ("C9", FOLLOW, 2, "0 file a;1 file b;0 file c", "open a t;readslot;close;open b wt;writeslot;close;read b;truncate c"),
     ("C16", FOLLOW, 2, "0 symlink a;0 char b;0 fifo c;0 char d", "chown a;chown b;chown c;rename b d;link c b;readlink a;stat b"),
     ("C19", FOLLOW, 2, "0 file a;0 file b;0 link c b", "stat a;open a r;open b w;writeslot;stat b;stat a;stat c;chmod a;readslot;statslot"),
+    ("N19", FOLLOW, 2, "0 file a;0 file b;1 xfile c;0 file d/a", "open a r;unlink a;chmodslot;writeslot;readslot;close;open c w;"
+     "unlink c;writeslot;close;open d/a r;rename b d/a;chmodslot;statslot"),
+    ("R21", FOLLOW, 2, "0 file a;0 file b;0 dir d;0 file d/a;0 file d/b", "unlink a;mkdir a;rename a c;rename b d/c;rename d/a d/b;"
+     "unlink d/b;mkdir d/b;create d/b/a;rename d/b c/d"),
+    ("C16-user", USER, 2, "0 symlink a;0 char b;0 xfile c;0 xdir d", "chown a;chown b;chmod c;chmod d;create d/a;remount;list d"),
     ("D1", FOLLOW, 3, "0 file a;1 dir a;0 dir b;1 file b;2 dir c;1 symlink c;U fifo d;0 file d", "list a;list b;list c;drop;list b"),
     ("D5", FOLLOW, 2, "0 file a/b;0 file a/c;1 file a/d;0 file b/a", "list a;create a/a;list a;unlink a/b;list a;list b;create b/b;list b;drop"),
     ("D6", FOLLOW, 2, "0 file a/b;0 file a/c;1 file a/d;0 file b/a;0 file c/a;0 file d/a;1 file d/b",
@@ -145,6 +151,8 @@ TREE = [
 ]
 # All steps by all threads, with dawdling; the last two at once.
 RACES = [0x8d, 0xcd]
+# Dealt out: in more layers than are asked without a thought, and watched.
+MORE_RACES = {"-watched": 0x72, "-layers": 0x62}
 
 
 def tree_step(word):
@@ -167,6 +175,8 @@ def main():
                 put("engine_model", name + suffix, header(redirect_dir, lowers, settings) + body)
         races = RACES[number % 2]
         put("engine_race", name, header(redirect_dir, lowers, races) + body)
+        for suffix, more in MORE_RACES.items() if number % 4 == 0 else ():
+            put("engine_race", name + suffix, header(redirect_dir, lowers, more, (0, number)) + body)
         # Which step is cut off, and which of its changes and how: a crash, a full disk.
         if name[0] in "NRC":
             for change in range(0, 16, 3 if name[0] == "C" else 8):

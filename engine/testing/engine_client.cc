@@ -34,7 +34,7 @@ Status EngineMount::Mount() {
   }
   fs_ = *std::move(opened);
   believer_.DropAll();
-  if (only_client_) fs_->SetInvalidator(&believer_);
+  fs_->SetInvalidator(only_client_ ? static_cast<Invalidator*>(&believer_) : &unbeliever_);
   return OkStatus();
 }
 

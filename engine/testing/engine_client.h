@@ -23,6 +23,14 @@
 
 namespace plyfs::model {
 
+// Whom the engine tells where several clients are on threads of their own: they believe nothing.
+class Unbeliever final : public Invalidator {
+ public:
+  void InvalidateEntry(NodeId, std::string_view) override {}
+  void InvalidateAttr(NodeId) override {}
+  void InvalidateData(NodeId) override {}
+};
+
 // One UnionFs and what is needed to open it again.
 class EngineMount {
  public:
@@ -39,7 +47,8 @@ class EngineMount {
  private:
   const StackConfig config_;
   bool only_client_ = true;
-  Believer believer_;  // outlives the engine, which tells it
+  Believer believer_;  // both outlive the engine, which tells one of them
+  Unbeliever unbeliever_;
   std::unique_ptr<UnionFs> fs_;
 };
 

@@ -227,4 +227,10 @@ std::string Difference(const Tree& expected, const Tree& seen) {
   return "";
 }
 
+std::string Neither(const std::string& what, const Tree& before, const Tree& after, const Tree& seen) {
+  const std::string from_before = Difference(before, seen), from_after = Difference(after, seen);
+  if (from_before.empty() || from_after.empty()) return "";
+  return what + " neither as before: " + from_before + "\nnor as after: " + from_after;
+}
+
 }  // namespace plyfs::model

@@ -24,6 +24,8 @@ void ClearDirectory(const std::string& dir);
 
 // "path: expected, seen" of the first difference; empty where the trees are the same.
 std::string Difference(const Tree& expected, const Tree& seen);
+// Empty where `seen` is one of the two; else how it differs from both.
+std::string Neither(const std::string& what, const Tree& before, const Tree& after, const Tree& seen);
 
 }  // namespace plyfs::model
 

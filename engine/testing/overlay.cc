@@ -112,4 +112,17 @@ Tree SeeTree(Overlay& overlay, Ghosts ghosts) {
   return tree;
 }
 
+std::string WithoutLinks(std::string text) {
+  constexpr std::string_view kWord = " links ";
+  const size_t links = text.find(kWord);
+  if (links != std::string::npos) text.erase(links, text.find(' ', links + kWord.size()) - links);
+  return text;
+}
+
+Tree SeeWithoutLinks(Overlay& overlay) {
+  Tree tree = SeeTree(overlay, Ghosts::kHide);
+  for (auto& [path, text] : tree) text = WithoutLinks(std::move(text));
+  return tree;
+}
+
 }  // namespace plyfs::model

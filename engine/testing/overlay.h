@@ -111,6 +111,10 @@ enum class Ghosts { kShow, kHide };
 // All that can be seen.  What is refused (L12, L13, L17) or not there says so.
 Tree SeeTree(Overlay& overlay, Ghosts ghosts);
 
+// Without link counts, which a copy-up changes whether or not what it was for is done (S6, S7).
+std::string WithoutLinks(std::string text);
+Tree SeeWithoutLinks(Overlay& overlay);
+
 }  // namespace plyfs::model
 
 #endif  // PLYFS_ENGINE_TESTING_OVERLAY_H_

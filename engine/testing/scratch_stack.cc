@@ -70,13 +70,25 @@ StackConfig ScratchStack::ConfigOf(const Case& c, uint8_t settings) const {
   config.redirect_dir = kRedirects[static_cast<int>(c.options.redirect_dir)];
   config.userxattr = c.options.userxattr;
   config.opaque_mkdir = c.options.opaque_mkdir;
-  config.lower = LowerMode::kFrozen;
+  config.lower = (settings & 24) == 16 ? LowerMode::kWatch : LowerMode::kFrozen;
   config.merge_index = kIndices[settings % 4];
   if (settings & 4) config.memory_bytes = 2000;
   config.use_io_uring = (settings & 24) == 24;
-  config.fsync = FsyncPolicy::kAuto;
+  config.fsync = (settings & 24) == 8 ? FsyncPolicy::kStrict : FsyncPolicy::kAuto;
   if ((settings & 96) == 32) WriteIndices(&config);
+  if ((settings & 96) == 96) AddEmptyLowers(&config);
   return config;
+}
+
+// More than are asked for a name without a thought; on top, since what the lowest says of merging is not read
+// (L8).
+void ScratchStack::AddEmptyLowers(StackConfig* config) const {
+  constexpr int kMany = 9;
+  for (int i = 0; i < kMany; ++i) {
+    const std::string empty = base_ + "/empty" + std::to_string(i);
+    MakeFresh(empty);
+    config->lowerdirs.insert(config->lowerdirs.begin(), empty);
+  }
 }
 
 // What the layers hold is taken from their indices.

@@ -19,7 +19,8 @@ class ScratchStack {
   explicit ScratchStack(std::string base) : base_(std::move(base)) {}
   ~ScratchStack();
   Status Write(const Case& c);
-  // `settings`: what must change no answer: where names are looked up, memory, io_uring, indices.
+  // `settings`: what must change no answer: where names are looked up, memory, io_uring, syncing, watching,
+  // indices, empty layers.
   StackConfig ConfigOf(const Case& c, uint8_t settings) const;
   // EUCLEAN: something was changed in a lower.
   Status CheckLowers(const Case& c) const;
@@ -31,6 +32,7 @@ class ScratchStack {
   std::string Lower(size_t i) const { return base_ + "/lower" + std::to_string(i + 1); }
 
  private:
+  void AddEmptyLowers(StackConfig* config) const;
   void WriteIndices(StackConfig* config) const;
 
   const std::string base_;
