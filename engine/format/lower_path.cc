@@ -1,5 +1,6 @@
 #include "engine/format/lower_path.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -22,12 +23,11 @@ void LowerPath::Unref(Node* node) {
 }
 
 LowerPath LowerPath::Child(std::string_view name) const {
-  void* memory = std::malloc(sizeof(Node) + name.size());
+  void* memory = std::malloc(std::max(sizeof(Node), Node::kNameAt + name.size()));
   if (!memory) std::abort();
   Node* node = new (memory) Node;
   node->refs.store(1, std::memory_order_relaxed);
   node->name_size = static_cast<uint16_t>(name.size());
-  node->path_size = static_cast<uint32_t>((node_ ? node_->path_size + 1 : 0) + name.size());
   node->parent = Ref(node_);
   std::memcpy(node->name(), name.data(), name.size());
   return LowerPath(node);
@@ -54,7 +54,9 @@ LowerPath LowerPath::Parent() const {
 
 std::string LowerPath::ToString() const {
   if (!node_) return ".";
-  std::string path(node_->path_size, '/');
+  size_t size = node_->name_size;
+  for (const Node* n = node_->parent; n; n = n->parent) size += n->name_size + 1u;
+  std::string path(size, '/');
   size_t end = path.size();
   for (Node* n = node_; n; n = n->parent) {
     end -= n->name_size;

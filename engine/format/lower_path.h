@@ -4,6 +4,7 @@
 #define PLYFS_ENGINE_FORMAT_LOWER_PATH_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -42,12 +43,13 @@ class LowerPath {
   ~LowerPath() { Unref(node_); }
 
  private:
+  // There are millions of these: the name begins right behind the last field, where padding would be.
   struct Node {
-    std::atomic<uint32_t> refs;
-    uint32_t path_size;  // bytes of the whole path
-    uint16_t name_size;
     Node* parent;
-    char* name() { return reinterpret_cast<char*>(this + 1); }
+    std::atomic<uint32_t> refs;
+    uint16_t name_size;
+    static constexpr size_t kNameAt = sizeof(Node*) + sizeof(uint32_t) + sizeof(uint16_t);
+    char* name() { return reinterpret_cast<char*>(this) + kNameAt; }
   };
   explicit LowerPath(Node* node) : node_(node) {}
   static Node* Ref(Node* node);

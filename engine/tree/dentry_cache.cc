@@ -179,7 +179,7 @@ size_t DentryCache::size() {
 }
 
 size_t DentryCache::bytes() {
-  constexpr size_t kName = 48;  // one of 9 to 16 bytes, as the allocator rounds it
+  constexpr size_t kName = 48;  // one of 11 to 26 bytes, as the allocator rounds it
   size_t bytes = 0;
   for (Shard& shard : shards_) {
     MutexLock lock(shard.mu);
