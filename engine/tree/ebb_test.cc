@@ -17,6 +17,21 @@ TEST(EbbTest, EachTimeTheTreeHasHalved) {
   EXPECT_TRUE(ebb.IsDue(1));
 }
 
+// What is left of a large tree keeps as many pages as it has inodes, so it is followed to its end.
+TEST(EbbTest, UntilNextToNothingIsLeft) {
+  Ebb ebb;
+  EXPECT_FALSE(ebb.IsDue(2 * Ebb::kLeast));
+  size_t most = 2 * Ebb::kLeast;
+  for (; most >= Ebb::kLeastLeft; most /= 2) {
+    EXPECT_FALSE(ebb.IsDue(most / 2 + 1)) << most;
+    EXPECT_TRUE(ebb.IsDue(most / 2)) << most;
+  }
+  EXPECT_FALSE(ebb.IsDue(most / 2));
+  // It is a small one then.
+  EXPECT_FALSE(ebb.IsDue(Ebb::kLeast - 1));
+  EXPECT_FALSE(ebb.IsDue(1));
+}
+
 TEST(EbbTest, NotForSmallOnes) {
   Ebb ebb;
   EXPECT_FALSE(ebb.IsDue(Ebb::kLeast - 1));
