@@ -27,6 +27,7 @@
 #include "engine/base/tiny_mutex.h"
 #include "engine/format/anchor.h"
 #include "engine/format/attr.h"
+#include "engine/format/protattr.h"
 #include "engine/tree/layer_set.h"
 #include "engine/tree/merged_dir.h"
 
@@ -67,7 +68,7 @@ struct DirLowers {
     LowerPath path;
   };
   LayerSetRef layers;  // null: no lower member
-  std::vector<Run> runs;
+  absl::InlinedVector<Run, 1> runs;
   ObjectId top;  // what the topmost is
 
   size_t size() const { return layers ? layers->size() : 0; }
@@ -98,9 +99,9 @@ class Inode {
  public:
   // Constant.
   NodeId id() const { return id_; }
-  uint32_t type() const { return type_; }
-  bool is_dir() const { return type_ == S_IFDIR; }
-  bool is_regular() const { return type_ == S_IFREG; }
+  uint32_t type() const { return uint32_t{format_} << kFormatShift; }
+  bool is_dir() const { return type() == S_IFDIR; }
+  bool is_regular() const { return type() == S_IFREG; }
   // The merged tree's number: for life, but for a lower file with several links, whose copy is a file of its
   // own (S6).
   uint64_t st_ino() const { return st_ino_.load(std::memory_order_relaxed); }
@@ -153,9 +154,11 @@ class Inode {
   void DropListing();
   // Whether it was used since the last TakeListingUse (ListingClock).
   void NoteListingUse() {
-    if (!listing_used_.load(std::memory_order_relaxed)) listing_used_.store(true, std::memory_order_relaxed);
+    if (!is_dir()) return;
+    std::atomic<bool>& used = dir_words().listing_used;
+    if (!used.load(std::memory_order_relaxed)) used.store(true, std::memory_order_relaxed);
   }
-  bool TakeListingUse() { return listing_used_.exchange(false, std::memory_order_relaxed); }
+  bool TakeListingUse() { return dir_words().listing_used.exchange(false, std::memory_order_relaxed); }
   // A change by hand of what it lists was told at that time (seconds of CLOCK_MONOTONIC, 0: never).
   void NoteChangedByHand(uint32_t now_s);
   uint32_t changed_by_hand_s() const;
@@ -180,8 +183,8 @@ class Inode {
     std::shared_ptr<MergedDir> current;
     {
       TinyLock lock(mu_);
-      ++dir_->version;
-      current = dir_->listing;
+      ++dir().version;
+      current = dir().listing;
     }
     if (current) change(*current);
   }
@@ -191,7 +194,8 @@ class Inode {
   // before and is the same after.
   // kButStores: like kWatched, but of stores into its files only when their writers close them.
   enum class Watch : uint8_t { kNot = 0, kWatched = 1, kCannot = 2, kButStores = 3 };
-  uint32_t watch_word() const { return watch_.load(std::memory_order_acquire); }
+  // Of what is no directory, which a client may name as one: never watched.
+  uint32_t watch_word() const { return is_dir() ? dir_words().watch.load(std::memory_order_acquire) : 0; }
   static Watch WatchOf(uint32_t word) { return static_cast<Watch>(word & 3); }
   // Whether changes of names, records and of what is no regular file are told.
   static bool Tells(uint32_t word) {
@@ -210,8 +214,8 @@ class Inode {
   void SetSeenCopies(const SeenCopies& seen);
   // False: the word is not `before` any more.
   bool SetWatch(uint32_t before, Watch state) {
-    return watch_.compare_exchange_strong(before, (before & ~3u) | static_cast<uint32_t>(state),
-                                          std::memory_order_acq_rel);
+    return is_dir() && dir_words().watch.compare_exchange_strong(
+                           before, (before & ~3u) | static_cast<uint32_t>(state), std::memory_order_acq_rel);
   }
   // Its copies are others now, or the watches are gone.  No effect where layers are promised not to change.
   void ResetWatch();
@@ -253,8 +257,15 @@ class Inode {
 
   // File flags that forbid changes (format/protattr.h), kUnknownProtection until they were read.
   static constexpr uint32_t kUnknownProtection = ~0u;
-  uint32_t protection() const { return protection_.load(std::memory_order_relaxed); }
-  void SetProtection(uint32_t flags) { protection_.store(flags, std::memory_order_relaxed); }
+  uint32_t protection() const {
+    const uint8_t flags = protection_.load(std::memory_order_relaxed);
+    return flags == kProtectionNotRead ? kUnknownProtection : flags;
+  }
+  void SetProtection(uint32_t flags) {
+    protection_.store(
+        flags == kUnknownProtection ? kProtectionNotRead : static_cast<uint8_t>(flags & kProtectFlags),
+        std::memory_order_relaxed);
+  }
 
   // The thread that removed the file's capability last, once: the client does so before a write
   // (set_attr.cc).
@@ -273,13 +284,58 @@ class Inode {
   void RemoveWriter() { Count(0, -1); }
   uint32_t writers() const;
   uint32_t opens() const;
-  uint64_t lookups() const { return lookups_.load(std::memory_order_relaxed); }
+  // What does not fit its 32 bits is more than any number: such an inode stays until the end.
+  uint64_t lookups() const {
+    const uint32_t count = lookups_.load(std::memory_order_relaxed);
+    return count == kManyLookups ? ~uint64_t{0} : count;
+  }
 
  private:
   friend class InodeTable;
   friend class InodeRef;
-  Watching WatchingOfNames(bool stores) const;
-  struct DirPart {
+  static constexpr uint32_t kManyLookups = ~uint32_t{0};
+  static constexpr uint8_t kProtectionNotRead = 0xff;
+  static constexpr unsigned kFormatShift = 12;
+  // A name; that of a lower object is mostly the end of its path.
+  struct Link {
+    InodeRef parent;
+    LowerPath name;  // its end
+    bool Is(const Inode& of, std::string_view as) const { return parent.get() == &of && name.last() == as; }
+  };
+  // There are millions of inodes: what only some have stands in parts of its own, made when it is needed.
+  struct Extra {
+    std::optional<std::string> target;
+    std::optional<std::string> xattr_names;
+  };
+  struct Odd {
+    LowerAnchor data;  // metacopy files (L16, L20)
+    ObjectId object;   // where ObjectAt says so
+    std::shared_ptr<const void> keeper;
+    int32_t capability_removed_by = 0;
+    bool nothing() const {
+      return !data.exists() && !object.known() && !keeper && capability_removed_by == 0;
+    }
+  };
+  struct Below {
+    ObjectId copied;  // the lower object of a file that is upper now
+    LowerPath path;   // where PathAt says so
+    std::unique_ptr<Odd> odd;
+    bool nothing() const { return !copied.known() && path.is_root() && !odd; }
+  };
+  struct Rare {
+    uint64_t data_stamp = 0;
+    uint32_t opens = 0;
+    uint32_t writers = 0;
+    std::unique_ptr<Extra> extra;
+    std::unique_ptr<Below> below;
+    std::unique_ptr<std::vector<Link>> links;  // names but the latest, latest first; not empty
+    bool nothing() const {
+      return data_stamp == 0 && opens == 0 && writers == 0 && !extra && !below && !links;
+    }
+  };
+  struct DirPart : Rare {
+    std::atomic<uint32_t> watch;
+    std::atomic<bool> listing_used{false};
     DirLowers lowers;
     LayerSetRef filled;
     std::shared_ptr<MergedDir> listing;
@@ -290,88 +346,98 @@ class Inode {
     unsigned price_shift = 0;
     uint32_t changed_by_hand_s = 0;
   };
-  // There are millions of inodes: what only some have stands in parts of its own, made when it is needed.
-  struct Below {
-    ObjectId copied;   // the lower object of a file that is upper now
-    LowerAnchor data;  // metacopy files (L16, L20)
+  // What the inode is known by, in terms of dev_, ino_ and birth_.
+  enum class KnownBy : uint8_t {
+    kNothing,
+    kObject,  // these
+    kPlace,   // with a device that there is not and the birth changed by salt_ (engine/ops/resolve.cc)
   };
-  struct Used {
-    std::shared_ptr<const void> keeper;
-    uint64_t data_stamp = 0;
-    uint32_t opens = 0;
-    uint32_t writers = 0;
-    int32_t capability_removed_by = 0;
-    bool nothing() const {
-      return !keeper && data_stamp == 0 && opens == 0 && writers == 0 && capability_removed_by == 0;
-    }
-  };
-  // A name; that of a lower object is mostly the end of its path.
-  struct Link {
-    InodeRef parent;
-    LowerPath name;  // its end
-    bool Is(const Inode& of, std::string_view as) const { return parent.get() == &of && name.last() == as; }
-  };
-  struct Extra {
-    std::optional<std::string> target;
-    std::optional<std::string> xattr_names;
-  };
+  static constexpr uint64_t kNoDevice = uint64_t{1} << 63;
+  enum ObjectAt : uint8_t { kObjectNowhere, kObjectHere, kObjectBelow };
+  enum PathAt : uint8_t { kPathNowhere, kPathIsName, kPathBelow };
 
   Inode(InodeTable& table, NodeId id, InodeInit init);
   ~Inode();
+  InodeTable& table() const;
+  DirPart& dir() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return *static_cast<DirPart*>(rare_); }
+  // Its atomics; where it is never changes.
+  DirPart& dir_words() const ABSL_NO_THREAD_SAFETY_ANALYSIS { return *static_cast<DirPart*>(rare_); }
+  Watching WatchingOfNames(bool stores) const;
   void MarkLinked() { unlinked_.store(false, std::memory_order_release); }
   // Directories have one name (InodeTable::NameDirectory).  Gives what it had, for who holds a lock: to drop
   // a parent may free it.
   std::vector<InodeName> SetOnlyName(InodeRef parent, std::string_view name);
   std::optional<InodeName> TakeOnlyName();
+  template <typename See>
+  void EachLink(See see) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  size_t LinkCount() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool Has(const Inode& parent, std::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  LowerPath Spelling(const Inode& parent, std::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Link TakeLink(const Inode& parent, std::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Link TakeLatestLink() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void SetLatestLink(Link link) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Link LinkOf(InodeRef parent, std::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   static InodeName NameOf(const Link& link) { return {link.parent, std::string(link.name.last())}; }
+  const LowerPath& Path() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  ObjectId Object() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void SetObject(const ObjectId& object) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Rare& MakeRare() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Below& MakeBelow() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Changes what is seldom there, and lets go of it where nothing is left.
-  template <typename Change>
-  auto ChangeUsed(Change change);
+  Below* below() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return rare_ ? rare_->below.get() : nullptr; }
+  Extra* extra() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return rare_ ? rare_->extra.get() : nullptr; }
+  Odd& MakeOdd() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Odd* odd() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return below() ? below()->odd.get() : nullptr; }
+  // Lets go of what holds nothing any more.
+  void Tidy() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   template <typename T>
-  T OfUsed(T Used::* member) const;
+  T OfRare(T Rare::* member) const;
   void Count(int opens, int writers);
   void FreeAttr() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Null: something has changed since `version`.
   Extra* ExtraOf(uint64_t version) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  ObjectId Identity() const;
-  void SetIdentity(const ObjectId& object);
-  // False: it has one.
-  bool TakeIdentity(const ObjectId& object);
-
-  // Constant after construction.
-  InodeTable& table_;
-  const NodeId id_;
-
-  std::atomic<uint64_t> st_ino_;
-  std::atomic<uint64_t> lookups_{0};  // changed by InodeTable under its shard's lock
-  std::atomic<uint32_t> attr_version_{0};
-  std::atomic<uint32_t> protection_{kUnknownProtection};
-  std::atomic<uint32_t> refs_{1};
-  std::atomic<uint32_t> watch_;
-  const uint16_t type_;  // constant; S_IFMT bits
-  std::atomic<bool> upper_known_{false};
-  std::atomic<bool> unlinked_{false};
-  std::atomic<bool> listing_used_{false};
-
-  mutable bool attr_used_ ABSL_GUARDED_BY(mu_) = false;  // since EvictAttr
-  bool lacks_capability_ ABSL_GUARDED_BY(mu_) = false;
-  mutable TinyMutex mu_;
-  LayerId layer_ ABSL_GUARDED_BY(mu_) = kUpper;  // files: where the lower object is or was, kUpper: nowhere
-  LowerPath path_ ABSL_GUARDED_BY(mu_);          // of that
-  ObjectId object_ ABSL_GUARDED_BY(mu_);  // the upper one, once there is one; else the lower one of a file
-  absl::InlinedVector<Link, 1> links_ ABSL_GUARDED_BY(mu_);
-  std::unique_ptr<DirPart> dir_ ABSL_GUARDED_BY(mu_);
-  std::unique_ptr<Attr> attr_ ABSL_GUARDED_BY(mu_);
-  std::unique_ptr<Extra> extra_ ABSL_GUARDED_BY(mu_);
-  std::unique_ptr<Below> below_ ABSL_GUARDED_BY(mu_);
-  std::unique_ptr<Used> used_ ABSL_GUARDED_BY(mu_);
+  void DropExtra() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // By what object InodeTable knows it.  It changes under mu_ and the lock of the table's shard in which it
   // is or will be, so either is enough to read it.
-  ObjectId identity_;
+  ObjectId Identity() const ABSL_NO_THREAD_SAFETY_ANALYSIS;
+  ObjectId LockedIdentity() const {
+    TinyLock lock(mu_);
+    return Identity();
+  }
+  void SetIdentity(const ObjectId& object) {
+    TinyLock lock(mu_);
+    BecomeKnownAs(object);
+  }
+  void BecomeKnownAs(const ObjectId& object) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // False: it has one.
+  bool TakeIdentity(const ObjectId& object);
+
+  const NodeId id_;
+  std::atomic<uint64_t> st_ino_;
+  std::atomic<uint32_t> lookups_{0};  // changed by InodeTable under its shard's lock
+  std::atomic<uint32_t> attr_version_{0};
+  std::atomic<uint32_t> refs_{1};
+  mutable TinyMutex mu_;
+  std::atomic<uint8_t> protection_{kProtectionNotRead};
+  const uint8_t format_;  // constant; of S_IFMT the bits that are used
+  std::atomic<bool> upper_known_{false};
+  std::atomic<bool> unlinked_{false};
+  KnownBy known_by_ = KnownBy::kNothing;                     // as Identity says
+  mutable bool attr_used_ : 1 ABSL_GUARDED_BY(mu_) = false;  // since EvictAttr
+  bool lacks_capability_ : 1 ABSL_GUARDED_BY(mu_) = false;
+  uint8_t object_at_ : 2 ABSL_GUARDED_BY(mu_) = kObjectNowhere;
+  uint8_t path_at_ : 2 ABSL_GUARDED_BY(mu_) = kPathNowhere;
+  LayerId layer_ ABSL_GUARDED_BY(mu_) = kUpper;  // files: where the lower object is or was, kUpper: nowhere
+  // An ObjectId: while the inode is known by something, what that was made from.  Mostly it is the object as
+  // well: the upper one, once there is one, else the lower one of a file.
+  uint32_t dev_ = 0;  // the kernel's device numbers have 32 bits
+  uint64_t ino_ = 0;
+  uint64_t birth_ = 0;
+  uint64_t salt_ = 0;                     // as KnownBy says
+  InodeRef parent_ ABSL_GUARDED_BY(mu_);  // of the latest name; null: it has none
+  LowerPath name_ ABSL_GUARDED_BY(mu_);   // the latest name, its end; or only the path of the lower object
+  std::unique_ptr<Attr> attr_ ABSL_GUARDED_BY(mu_);
+  Rare* rare_ ABSL_GUARDED_BY(mu_) = nullptr;  // a DirPart for a directory, for files only what is needed
 };
 
 }  // namespace plyfs

@@ -11,6 +11,10 @@ InodeTable::InodeTable(DentryCache& dentries)
     : dentries_(dentries),
       chunks_(static_cast<std::atomic<Chunk*>*>(std::calloc(kMaxChunks, sizeof(std::atomic<Chunk*>)))) {
   if (!chunks_) std::abort();
+  for (IdentityShard& shard : identities_) {
+    MutexLock lock(shard.mu);
+    shard.known = Known(0, ByIdentity{this}, ByIdentity{this});
+  }
 }
 
 InodeTable::~InodeTable() {
@@ -21,27 +25,34 @@ InodeTable::~InodeTable() {
   for (size_t i = 0; i < uses_.size(); ++i) delete chunks_[i].load(std::memory_order_relaxed);
 }
 
-uint32_t InodeTable::TakeSlot() {
+InodeTable& InodeTable::TableOf(const Inode& inode) {
+  // It begins where its slot does, and the first slot where the chunk does.
+  const auto* slot = reinterpret_cast<const Slot*>(&inode);
+  return reinterpret_cast<const Chunk*>(slot - SlotOf(inode.id_) % kChunkSlots)->table;
+}
+
+NodeId InodeTable::TakeSlot() {
   MutexLock lock(free_mu_);
   if (free_ == 0 && !vacant_.empty()) RestoreChunk();
   uint32_t slot = free_;
-  if (slot != 0) {
-    free_ = SlotAt(slot).next_free;
-  } else {
+  if (slot == 0) {
     slot = next_slot_++;
     if (slot / kChunkSlots >= kMaxChunks) std::abort();
     if (slot / kChunkSlots == uses_.size()) {
       uses_.emplace_back();
-      chunks_[slot / kChunkSlots].store(new Chunk, std::memory_order_release);
+      chunks_[slot / kChunkSlots].store(new Chunk(*this), std::memory_order_release);
     }
   }
   ++uses_[slot / kChunkSlots].taken;
-  return slot;
+  const Slot::Free free = SlotAt(slot).free;
+  if (slot == free_) free_ = free.next;
+  return (NodeId{free.generation} << 32) | slot;
 }
 
-void InodeTable::FreeSlot(uint32_t slot) {
+void InodeTable::FreeSlot(NodeId id) {
+  const uint32_t slot = SlotOf(id);
   MutexLock lock(free_mu_);
-  SlotAt(slot).next_free = free_;
+  new (&SlotAt(slot).free) Slot::Free{static_cast<uint32_t>(id >> 32) + 1, free_};
   free_ = slot;
   --uses_[slot / kChunkSlots].taken;
 }
@@ -50,10 +61,9 @@ void InodeTable::RestoreChunk() {
   const uint32_t number = vacant_.back();
   vacant_.pop_back();
   uses_[number].vacant = false;
-  auto chunk = std::make_unique<Chunk>();
+  auto chunk = std::make_unique<Chunk>(*this);
   for (uint32_t i = kChunkSlots; i-- > 0;) {
-    (*chunk)[i].generation = uses_[number].first_generation;
-    (*chunk)[i].next_free = free_;
+    chunk->slots[i].free = {uses_[number].first_generation, free_};
     free_ = number * kChunkSlots + i;
   }
   chunks_[number].store(chunk.release(), std::memory_order_release);
@@ -67,7 +77,9 @@ std::vector<std::unique_ptr<InodeTable::Chunk>> InodeTable::TakeVacantChunks() {
     ChunkUse& use = uses_[number];
     Chunk* chunk = chunks_[number].load(std::memory_order_relaxed);
     if (!chunk || use.taken != 0) continue;
-    for (const Slot& slot : *chunk) use.first_generation = std::max(use.first_generation, slot.generation);
+    for (const Slot& slot : chunk->slots) {
+      use.first_generation = std::max(use.first_generation, slot.free.generation);
+    }
     use.vacant = true;
     vacant_.push_back(number);
     taken.emplace_back(chunk);
@@ -75,10 +87,10 @@ std::vector<std::unique_ptr<InodeTable::Chunk>> InodeTable::TakeVacantChunks() {
   if (taken.empty()) return taken;
   uint32_t kept = 0;
   for (uint32_t slot = free_; slot != 0;) {
-    Slot& free = SlotAt(slot);
-    const uint32_t next = free.next_free;
+    Slot::Free& free = SlotAt(slot).free;
+    const uint32_t next = free.next;
     if (!uses_[slot / kChunkSlots].vacant) {
-      free.next_free = kept;
+      free.next = kept;
       kept = slot;
     }
     slot = next;
@@ -107,25 +119,25 @@ InodeRef InodeTable::Find(NodeId id) {
   uint32_t index = SlotOf(id);
   if (index == 0 || index >= kMaxSlots) return InodeRef();
   MutexLock lock(SlotMutex(index));
-  const Slot* slot = FindSlot(index);
-  if (!slot || !slot->inode || slot->inode->id_ != id) return InodeRef();
-  return TryRef(slot->inode);
+  Inode* inode = FindSlot(index);
+  return inode && inode->id_ == id ? TryRef(inode) : InodeRef();
 }
 
 InodeRef InodeTable::InSlot(uint32_t index) {
   MutexLock lock(SlotMutex(index));
-  const Slot* slot = FindSlot(index);
-  return slot && slot->inode ? TryRef(slot->inode) : InodeRef();
+  Inode* inode = FindSlot(index);
+  return inode ? TryRef(inode) : InodeRef();
 }
 
 InodeRef InodeTable::Make(InodeInit init) {
-  uint32_t index = TakeSlot();
+  const NodeId id = TakeSlot();
+  const uint32_t index = SlotOf(id);
   MutexLock lock(SlotMutex(index));
-  Slot& slot = SlotAt(index);
-  NodeId id = (static_cast<NodeId>(slot.generation) << 32) | index;
-  slot.inode = new Inode(*this, id, std::move(init));
+  Chunk& chunk = *ChunkOf(index);
+  auto* inode = new (&chunk.slots[index % kChunkSlots].inode) Inode(*this, id, std::move(init));
+  chunk.live.fetch_or(LiveBit(index), std::memory_order_relaxed);
   live_.fetch_add(1, std::memory_order_relaxed);
-  return InodeRef(slot.inode);
+  return InodeRef(inode);
 }
 
 InodeRef InodeTable::Insert(InodeInit init) {
@@ -137,16 +149,16 @@ InodeRef InodeTable::Intern(const ObjectId& object, InodeInit init) {
   IdentityShard& shard = ShardOf(object);
   MutexLock lock(shard.mu);
   if (auto it = shard.known.find(object); it != shard.known.end()) {
-    Inode* known = *it;
-    if (known->type_ == init.type) {
-      if (InodeRef found = TryRef(known)) return found;
+    Inode& known = SlotAt(*it).inode;
+    if (known.type() == init.type) {
+      if (InodeRef found = TryRef(&known)) return found;
     }
     shard.known.erase(it);
-    known->SetIdentity(ObjectId());
+    known.SetIdentity(ObjectId());
   }
   InodeRef made = Make(std::move(init));
   made->SetIdentity(object);
-  shard.known.insert(made.get());
+  shard.known.insert(SlotOf(made->id_));
   return made;
 }
 
@@ -154,17 +166,17 @@ InodeRef InodeTable::FindObject(const ObjectId& object) {
   IdentityShard& shard = ShardOf(object);
   MutexLock lock(shard.mu);
   auto it = shard.known.find(object);
-  return it == shard.known.end() ? InodeRef() : TryRef(*it);
+  return it == shard.known.end() ? InodeRef() : TryRef(&SlotAt(*it).inode);
 }
 
 void InodeTable::Disown(Inode& inode) {
   for (;;) {
-    const ObjectId object = inode.Identity();
+    const ObjectId object = inode.LockedIdentity();
     if (!object.known()) return;
     IdentityShard& shard = ShardOf(object);
     MutexLock lock(shard.mu);
-    if (!(inode.Identity() == object)) continue;  // it was given another one meanwhile
-    shard.known.erase(&inode);
+    if (!(inode.LockedIdentity() == object)) continue;  // it was given another one meanwhile
+    shard.known.erase(SlotOf(inode.id_));
     inode.SetIdentity(ObjectId());
     return;
   }
@@ -177,12 +189,12 @@ void InodeTable::Rekey(Inode& inode, const ObjectId& object) {
     IdentityShard& shard = ShardOf(object);
     MutexLock lock(shard.mu);
     if (auto it = shard.known.find(object); it != shard.known.end()) {
-      Inode* other = *it;
+      Inode& other = SlotAt(*it).inode;
       shard.known.erase(it);
-      other->SetIdentity(ObjectId());
+      other.SetIdentity(ObjectId());
     }
     if (!inode.TakeIdentity(object)) continue;  // it was given one at the same time
-    shard.known.insert(&inode);
+    shard.known.insert(SlotOf(inode.id_));
     return;
   }
 }
@@ -228,9 +240,10 @@ std::vector<InodeRef> InodeTable::All() {
 
 void InodeTable::AddLookup(Inode& inode) {
   MutexLock lock(SlotMutex(SlotOf(inode.id_)));
-  if (inode.lookups_.fetch_add(1, std::memory_order_relaxed) == 0) {
-    inode.refs_.fetch_add(1, std::memory_order_relaxed);
-  }
+  const uint32_t held = inode.lookups_.load(std::memory_order_relaxed);
+  if (held == Inode::kManyLookups) return;
+  inode.lookups_.store(held + 1, std::memory_order_relaxed);
+  if (held == 0) inode.refs_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void InodeTable::Forget(NodeId id, uint64_t count) {
@@ -238,9 +251,10 @@ void InodeTable::Forget(NodeId id, uint64_t count) {
   if (!inode) return;
   InodeRef last;
   MutexLock lock(SlotMutex(SlotOf(id)));
-  uint64_t held = inode->lookups_.load(std::memory_order_relaxed);
-  uint64_t left = held > count ? held - count : 0;
-  inode->lookups_.store(left, std::memory_order_relaxed);
+  const uint64_t held = inode->lookups();
+  const uint64_t left = held > count ? held - count : 0;
+  inode->lookups_.store(static_cast<uint32_t>(std::min<uint64_t>(left, Inode::kManyLookups)),
+                        std::memory_order_relaxed);
   if (held != 0 && left == 0) last = InodeRef(inode.get());  // adopts the lookups' reference
 }
 
@@ -255,7 +269,7 @@ void InodeTable::Retire(Inode* inode) {
   while (!queue.empty()) {
     Inode* next = queue.back();
     queue.pop_back();
-    next->table_.RetireOne(next);
+    next->table().RetireOne(next);
   }
   pending = nullptr;
 }
@@ -263,25 +277,23 @@ void InodeTable::Retire(Inode* inode) {
 void InodeTable::RetireOne(Inode* inode) {
   for (const InodeName& n : inode->Names()) dentries_.Forget(n.parent->id(), n.name, inode->id_);
   Disown(*inode);
-  uint32_t index = SlotOf(inode->id_);
+  const NodeId id = inode->id_;
   {
-    MutexLock lock(SlotMutex(index));
-    Slot& slot = SlotAt(index);
-    slot.inode = nullptr;
-    ++slot.generation;
+    MutexLock lock(SlotMutex(SlotOf(id)));
+    ChunkOf(SlotOf(id))->live.fetch_and(~LiveBit(SlotOf(id)), std::memory_order_relaxed);
   }
   const bool was_dir = inode->is_dir();
-  delete inode;
+  inode->~Inode();
   live_.fetch_sub(1, std::memory_order_relaxed);
-  FreeSlot(index);
+  FreeSlot(id);
   if (was_dir && dentries_.SweepIsDue()) dentries_.Sweep([this](NodeId id) { return !IsLive(id); });
 }
 
 // REQUIRES: the number was given to an inode once.
 bool InodeTable::IsLive(NodeId id) {
   MutexLock lock(SlotMutex(SlotOf(id)));
-  const Slot* slot = FindSlot(SlotOf(id));
-  return slot && slot->inode && slot->inode->id_ == id;
+  const Inode* inode = FindSlot(SlotOf(id));
+  return inode && inode->id_ == id;
 }
 
 void InodeTable::EvictAttrs(size_t most) {
@@ -299,10 +311,10 @@ void InodeTable::EvictAttrs(size_t most) {
 }
 
 size_t InodeTable::bytes() {
-  size_t bytes = size() * (sizeof(Inode) + kHeader);
+  size_t bytes = 0;
   for (IdentityShard& shard : identities_) {
     MutexLock lock(shard.mu);
-    bytes += shard.known.capacity() * (sizeof(Inode*) + 1);
+    bytes += shard.known.capacity() * (sizeof(uint32_t) + 1);
   }
   MutexLock lock(free_mu_);
   return bytes + (uses_.size() - vacant_.size()) * sizeof(Chunk);

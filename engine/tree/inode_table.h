@@ -94,43 +94,63 @@ class InodeTable {
   friend class Inode;
   friend class InodeRef;
   static constexpr size_t kShards = 64;
-  static constexpr size_t kHeader = 8;        // the allocator's, of each piece
-  static constexpr size_t kChunkSlots = 256;  // a page: one is given back only when all its slots are free
+  static constexpr size_t kHeader = 8;       // the allocator's, of each piece
+  static constexpr size_t kChunkSlots = 64;  // two pages: one is given back only when all its slots are free
   static constexpr size_t kMaxChunks = kMaxSlots / kChunkSlots;
-  struct Slot {
-    Inode* inode = nullptr;
-    uint32_t generation = 0;
-    uint32_t next_free = 0;  // changes under free_mu_; 0 ends the list
+  // Inodes stand in their slots.
+  union Slot {
+    Slot() : free{} {}
+    ~Slot() {}
+    struct Free {
+      uint32_t generation;  // of the next inode here
+      uint32_t next;        // 0 ends the list
+    } free;                 // while it is free, under free_mu_
+    Inode inode;
   };
-  using Chunk = std::array<Slot, kChunkSlots>;
+  struct Chunk {
+    explicit Chunk(InodeTable& of) : table(of) {}
+    std::array<Slot, kChunkSlots> slots;  // first, so that an inode finds its chunk (TableOf)
+    InodeTable& table;
+    std::atomic<uint64_t> live{
+        0};  // in which slots there are inodes; each bit changes under its slot's mutex
+  };
   struct SlotShard {
     Mutex mu{LockRank::kSlots};
   };
-  // Inodes by their identity, which does not change while they are in the set.
+  // Slots of inodes by their identity, which does not change while they are in the set.
   struct ByIdentity {
     using is_transparent = void;
-    static const ObjectId& Of(const Inode* inode) { return inode->identity_; }
+    InodeTable* table;
+    ObjectId Of(uint32_t slot) const { return table->SlotAt(slot).inode.Identity(); }
     static const ObjectId& Of(const ObjectId& object) { return object; }
     size_t operator()(const auto& a) const { return absl::HashOf(Of(a)); }
     bool operator()(const auto& a, const auto& b) const { return Of(a) == Of(b); }
   };
+  using Known = absl::flat_hash_set<uint32_t, ByIdentity, ByIdentity>;
   struct IdentityShard {
     Mutex mu{LockRank::kIdentities};
-    absl::flat_hash_set<Inode*, ByIdentity, ByIdentity> known ABSL_GUARDED_BY(mu);
+    Known known ABSL_GUARDED_BY(mu){0, ByIdentity{nullptr}, ByIdentity{nullptr}};
   };
 
   static uint32_t SlotOf(NodeId id) { return static_cast<uint32_t>(id); }
+  static uint64_t LiveBit(uint32_t slot) { return uint64_t{1} << (slot % kChunkSlots); }
+  static InodeTable& TableOf(const Inode& inode);
   Mutex& SlotMutex(uint32_t slot) { return slot_shards_[slot % kShards].mu; }
-  // Null: its chunk was given back.  Under the slot's mutex, or free_mu_.
-  Slot* FindSlot(uint32_t slot) {
-    Chunk* chunk = chunks_[slot / kChunkSlots].load(std::memory_order_acquire);
-    return chunk ? &(*chunk)[slot % kChunkSlots] : nullptr;
+  // Null: it was given back.  Under the slot's mutex, or free_mu_.
+  Chunk* ChunkOf(uint32_t slot) { return chunks_[slot / kChunkSlots].load(std::memory_order_acquire); }
+  // The inode there, or null.  Under the slot's mutex.
+  Inode* FindSlot(uint32_t slot) {
+    Chunk* chunk = ChunkOf(slot);
+    if (!chunk || !(chunk->live.load(std::memory_order_relaxed) & LiveBit(slot))) return nullptr;
+    return &chunk->slots[slot % kChunkSlots].inode;
   }
-  // REQUIRES: the slot was handed out by TakeSlot.
-  Slot& SlotAt(uint32_t slot) { return *FindSlot(slot); }
+  // REQUIRES: the slot was handed out by TakeSlot and stays so meanwhile, or, under free_mu_, it is free.
+  Slot& SlotAt(uint32_t slot) { return ChunkOf(slot)->slots[slot % kChunkSlots]; }
   IdentityShard& ShardOf(const ObjectId& object);
-  uint32_t TakeSlot();
-  void FreeSlot(uint32_t slot);
+  // The number of the inode that will be there.
+  NodeId TakeSlot();
+  // The inode that had the number has gone.
+  void FreeSlot(NodeId id);
   void RestoreChunk() ABSL_EXCLUSIVE_LOCKS_REQUIRED(free_mu_);
   std::vector<std::unique_ptr<Chunk>> TakeVacantChunks();
   static InodeRef TryRef(Inode* inode);

@@ -242,6 +242,89 @@ TEST(InodeTable, AFileRemembersTheLowerOneThatItWasCopiedFrom) {
   EXPECT_FALSE(file->data().exists());
 }
 
+// A lower file is known by its place in the tree, later by its copy; which object it is stays told apart from
+// that.
+TEST(InodeTable, WhatAnInodeIsKnownByIsNotWhatItIs) {
+  constexpr uint64_t kNoDevice = uint64_t{1} << 63;
+  World w;
+  const ObjectId object{1, 2, 3}, place{1 | kNoDevice, 2, 77}, copy{4, 5, 6}, other{7, 8, 9};
+  InodeInit init = File();
+  init.lower = LowerAnchor{3, LowerPath::FromString("d/f"), object};
+  InodeRef file = w.table.Intern(place, std::move(init));
+  EXPECT_EQ(w.table.FindObject(place), file);
+  EXPECT_FALSE(w.table.FindObject(object));
+  EXPECT_EQ(file->lower().object, object);
+  // Copy-up: for a moment it is known by the copy and is still the lower one.
+  w.table.Rekey(*file, copy);
+  EXPECT_FALSE(w.table.FindObject(place));
+  EXPECT_EQ(w.table.FindObject(copy), file);
+  EXPECT_EQ(file->lower().object, object);
+  file->MarkUpper(copy);
+  EXPECT_EQ(file->upper(), copy);
+  EXPECT_EQ(file->lower().object, object);
+  EXPECT_EQ(file->lower().path.ToString(), "d/f");
+  w.table.Rekey(*file, other);
+  EXPECT_EQ(w.table.FindObject(other), file);
+  EXPECT_EQ(file->upper(), copy);
+  w.table.Disown(*file);
+  EXPECT_FALSE(w.table.FindObject(other));
+  EXPECT_EQ(file->upper(), copy);
+  EXPECT_EQ(file->lower().object, object);
+}
+
+// A directory that no upper one has is no object but has a place.
+TEST(InodeTable, ADirectoryIsKnownByItsPlaceAlone) {
+  World w;
+  const ObjectId place{(uint64_t{1} << 63) | 1, 5, 0xfedcba9876543210};
+  InodeRef dir = w.table.Intern(place, Dir());
+  EXPECT_EQ(w.table.FindObject(place), dir);
+  EXPECT_FALSE(dir->upper().known());
+  dir->MarkUpper({1, 2, 3});
+  EXPECT_EQ(w.table.FindObject(place), dir);
+  EXPECT_EQ(dir->upper(), (ObjectId{1, 2, 3}));
+  w.table.Rekey(*dir, {1, 2, 3});
+  EXPECT_FALSE(w.table.FindObject(place));
+  EXPECT_EQ(w.table.FindObject({1, 2, 3}), dir);
+}
+
+// A client may send the number of a file where a directory's belongs.
+TEST(InodeTable, AFileTakenForADirectoryIsNotWatched) {
+  World w;
+  w.table.AssumeWatched();
+  InodeRef file = w.table.Insert(File());
+  EXPECT_FALSE(file->watched());
+  EXPECT_FALSE(file->SetWatch(file->watch_word(), Inode::Watch::kWatched));
+  file->ResetWatch();
+  file->NoteListingUse();
+  EXPECT_TRUE(w.table.Insert(Dir())->watched());
+}
+
+TEST(InodeTable, OfManyNamesTheLatestComesFirstWhicheverGoes) {
+  World w;
+  InodeRef dir = w.table.Insert(Dir());
+  InodeInit init = File();
+  init.lower = LowerAnchor{3, LowerPath::FromString("d/a"), {1, 2, 3}};
+  InodeRef file = w.table.Insert(std::move(init));
+  for (const char* name : {"a", "b", "c", "d"}) file->AddName(dir, name);
+  const auto names = [&] {
+    std::string all;
+    for (const InodeName& name : file->Names()) all += name.name;
+    return all;
+  };
+  EXPECT_EQ(names(), "dcba");
+  EXPECT_EQ(file->RemoveName(*dir, "d"), 3u);
+  EXPECT_EQ(names(), "cba");
+  EXPECT_EQ(file->RemoveName(*dir, "b"), 2u);
+  EXPECT_EQ(names(), "ca");
+  EXPECT_EQ(file->AnyName()->name, "c");
+  EXPECT_EQ(file->RemoveName(*dir, "x"), 2u);
+  EXPECT_FALSE(file->LoseName(*dir, "c"));
+  EXPECT_EQ(file->SpellingOf(*dir, "a").last(), "a");
+  EXPECT_TRUE(file->LoseName(*dir, "a"));
+  EXPECT_FALSE(file->AnyName());
+  EXPECT_EQ(file->lower().path.ToString(), "d/a");
+}
+
 TEST(InodeTable, NamesAreWhatTheyWereWhateverThePathSays) {
   World w;
   InodeRef dir = w.table.Insert(Dir());
@@ -264,7 +347,7 @@ TEST(InodeTable, NamesAreWhatTheyWereWhateverThePathSays) {
 
 // There are millions of files: a word more is megabytes.
 TEST(InodeTable, AFileTakesLittle) {
-  EXPECT_LE(sizeof(Inode), 184u);
+  EXPECT_LE(sizeof(Inode), 104u);
 }
 
 }  // namespace
