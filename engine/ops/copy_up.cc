@@ -98,7 +98,12 @@ Status CopyUpNamed(Parts& parts, const InodeRef& inode, const InodeName& at, Sta
   PLY_TRY(SharedFd dir, UpperDir(parts, at.parent));
   bool watched = WatchCopy(parts, inode, staged);
   NameChange change(parts, {{*at.parent, Name::Trusted(at.name)}}, {});
-  PLY_CHECK(Install(parts, at, dir->get(), &staged));
+  if (Status installed = Install(parts, at, dir->get(), &staged); !installed.ok()) {
+    // The impure mark may stand already, and has moved the directory's ctime.
+    at.parent->DropAttr();
+    if (parts.invalidator) parts.invalidator->InvalidateAttr(at.parent->id());
+    return installed;
+  }
   PublishObject(parts, inode, staged);
   if (!watched) parts.coherence->LayersChanged(inode);
   PublishName(parts, inode, at, trust, staged.splits);
