@@ -152,8 +152,29 @@ Status EngineClient::Made(const Result<Entry>& entry) {
   return OkStatus();
 }
 
+// A client whose dentry is older asks for what is there: it is refused, or opened without O_EXCL (open(2)).
+Status EngineClient::CreateExisting(const Path& path) {
+  auto [parent, name] = SplitPath(path);
+  PLY_TRY(Found dir, WalkToDir(parent));
+  PLY_TRY(Found there, LookUp(dir.node, name));
+  const int refused =
+      fs().Create(me_, dir.node, Name::Trusted(name), 0600, O_RDONLY | O_CREAT | O_EXCL).error();
+  if (refused != EEXIST) return Errno(refused == 0 ? EUCLEAN : refused);
+  Result<Created> opened = fs().Create(me_, dir.node, Name::Trusted(name), 0600, O_RDONLY | O_CREAT);
+  if (opened.ok()) {
+    Keep(opened->entry);
+    fs().Release(opened->entry.node, opened->opened.handle);
+  }
+  const int expected = there.attr.is_dir() ? EISDIR : there.attr.is_regular() ? 0 : ESTALE;
+  if (opened.error() == expected && (!opened.ok() || opened->entry.node == there.node)) return Errno(EEXIST);
+  return Errno(opened.ok() ? EUCLEAN : opened.error());
+}
+
 Status EngineClient::Create(const Path& path, uint32_t mode) {
-  PLY_TRY(NodeId dir, DirForNew(path));
+  Result<NodeId> free = DirForNew(path);
+  if (free.error() == EEXIST && alone()) return CreateExisting(path);
+  if (!free.ok()) return free.status();
+  const NodeId dir = *free;
   const std::string name = SplitPath(path).second;
   DropBeliefs();
   PLY_TRY(Created made, fs().Create(me_, dir, Name::Trusted(name), mode, O_RDWR | O_CREAT | O_EXCL));
@@ -182,9 +203,18 @@ Status EngineClient::Symlink(const std::string& target, const Path& path) {
 
 Status EngineClient::Link(const Path& from, const Path& to) {
   PLY_TRY(Found source, Walk(from));
-  PLY_TRY(NodeId dir, DirForNew(to));
-  if (source.attr.is_dir()) return Errno(EPERM);
   const std::string name = SplitPath(to).second;
+  Result<NodeId> free = DirForNew(to);
+  if (free.error() == EEXIST && alone() && mount_.writable()) {
+    PLY_TRY(Found parent, WalkToDir(SplitPath(to).first));
+    // With EPERM of a directory, which the engine sees first.
+    Result<Entry> refused = fs().Link(me_, source.node, parent.node, Name::Trusted(name));
+    if (refused.ok()) return Errno(EUCLEAN);
+    return refused.error() == EPERM ? Errno(EEXIST) : refused.status();
+  }
+  if (!free.ok()) return free.status();
+  const NodeId dir = *free;
+  if (source.attr.is_dir()) return Errno(EPERM);
   return Made(fs().Link(me_, source.node, dir, Name::Trusted(name)));
 }
 

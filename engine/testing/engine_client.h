@@ -137,6 +137,7 @@ class EngineClient : public Overlay {
   // The directory for a name that is to be made: EEXIST where it is there; EROFS.
   Result<NodeId> DirForNew(const Path& path);
   Status Made(const Result<Entry>& entry);
+  Status CreateExisting(const Path& path);
   Status SetAttr(NodeId node, Handle handle, const SetAttrArgs& args);
   Result<std::string> ReadAll(NodeId node, Handle handle);
   Result<OpenFile*> Slot(int slot);
