@@ -15,10 +15,11 @@ namespace plyfs {
 
 class FailCall : public FaultHook {
  public:
-  explicit FailCall(int nth, int error = EIO) : nth_(nth), error_(error) {}
+  explicit FailCall(int nth, Op spared = Op::kCount) : nth_(nth), spared_(spared) {}
   int Before(Op op) override {
+    if (op == spared_) return 0;
     if (++seen_ == nth_) which_ = op;
-    return seen_ == nth_ ? error_ : 0;
+    return seen_ == nth_ ? EIO : 0;
   }
   // False: there were fewer calls.
   bool failed() const { return seen_ >= nth_; }
@@ -26,7 +27,7 @@ class FailCall : public FaultHook {
 
  private:
   const int nth_;
-  const int error_;
+  const Op spared_;
   int seen_ = 0;
   Op which_ = Op::kCount;
 };

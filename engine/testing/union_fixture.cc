@@ -174,8 +174,7 @@ void UseIndexOfThisRun(StackConfig* config) {
 }
 
 // Likewise with the lowers' contents taken from indices.
-void UseLayerIndicesOfThisRun(const std::string& folder, StackConfig* config) {
-  if (!::getenv("PLYFS_TEST_LAYER_INDICES")) return;
+void UseLayerIndices(const std::string& folder, StackConfig* config) {
   if (config->reads_other_whiteouts()) return;  // never together (tools/plyfs/other_whiteouts.h)
   fs::create_directory(folder);
   ASSERT_EQ(::chmod(folder.c_str(), 0755), 0);  // the engine runs without a umask
@@ -200,7 +199,7 @@ void UnionFixture::Mount(const Config& configure) {
   config.lower = LowerMode::kFrozen;
   UseIndexOfThisRun(&config);
   if (configure) configure(&config);
-  UseLayerIndicesOfThisRun(IndicesOfThisRun(root_), &config);
+  if (TakenFromIndices()) UseLayerIndices(IndicesOfThisRun(root_), &config);
   std::string line;
   auto opened = UnionFs::Open(config, &line);
   ASSERT_TRUE(opened.ok()) << line;

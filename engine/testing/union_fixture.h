@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -54,6 +55,8 @@ class UnionFixture : public ::testing::Test {
   int WorkDepth() const;
 
   void Mount(const Config& config = {});
+  // Whether this run of the tests takes the lowers' contents from indices (engine/union_fs/CMakeLists.txt).
+  static bool TakenFromIndices() { return std::getenv("PLYFS_TEST_LAYER_INDICES") != nullptr; }
   void Unmount() { fs_.reset(); }
 
   // Operations by path; the errno, 0 for success.  Node 0: no such path.

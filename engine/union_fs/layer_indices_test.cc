@@ -44,7 +44,7 @@ class LayerIndicesTest : public UnionFixture {
 
   void SetUp() override {
     UnionFixture::SetUp();
-    indices_of_this_run_ = ::getenv("PLYFS_TEST_LAYER_INDICES") != nullptr;
+    indices_of_this_run_ = TakenFromIndices();
     ::unsetenv("PLYFS_TEST_LAYER_INDICES");
     g_lines = 0;
     SetLogSink([](std::string_view) { ++g_lines; });
