@@ -124,6 +124,8 @@ TEST_F(EveryLayerCallTest, WritingAnIndex) {
 TEST_F(EveryLayerCallTest, ReadingAnIndex) {
   std::string line;
   // More than one page of the table, and a directory in parts.
+  fs::create_directories(At("wide"));
+  for (int i = 0; i < 1500; ++i) std::ofstream(At("wide/" + std::to_string(i))) << "";
   for (int i = 0; i < 600; ++i) {
     fs::create_directories(At("many/" + std::to_string(i)));
     std::ofstream(At("many/" + std::to_string(i) + "/f")) << "";
@@ -149,6 +151,8 @@ TEST_F(EveryLayerCallTest, ReadingAnIndex) {
       const auto answer = file->Ask("many/" + std::to_string(i), "f");
       EXPECT_TRUE(!answer.known || answer.held);
       unknown += answer.known ? 0 : 1;
+      const auto in_parts = file->Ask("wide", std::to_string(i));
+      EXPECT_TRUE(!in_parts.known || in_parts.held);
       EXPECT_FALSE(file->Ask("many", "none" + std::to_string(i)).held);
     }
     ScopedFaults none(nullptr);
