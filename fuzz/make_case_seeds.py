@@ -117,6 +117,8 @@ CASES = [
     ("D5", FOLLOW, 2, "0 file a/b;0 file a/c;1 file a/d;0 file b/a", "list a;create a/a;list a;unlink a/b;list a;list b;create b/b;list b;drop"),
     ("D6", FOLLOW, 2, "0 file a/b;0 file a/c;1 file a/d;0 file b/a;0 file c/a;0 file d/a;1 file d/b",
      "list a;unlink a/b;list b;list c;list d;list a;unlink a/c;create a/a;list d;list c;list b;list a"),
+    ("D6-upper", FOLLOW, 1, "U file a/a;U file a/b;U file a/c;U file b/a;U file c/a;U file d/a",
+     "list a;unlink a/b;list b;list c;list d;list a;create a/d;list b;list c;list d;list a"),
     ("D8", FOLLOW, 2, "0 file a/b;1 file b/c;0 file b/d", "list a;create a/c;list a;list b;symlink b/a;list b;unlink b/c;list b"),
     ("D7", FOLLOW, 2, "0 dir a;1 dir b;U dir c", "list a;rmdir a;list b;rmdir b;list c;rmdir c;mkdir d;list d;rmdir d"),
     ("D9", FOLLOW, 2, "0 whiteout a/b;0 file a/c;U whiteout b/a;U file b/b;0 whiteout c/a;1 file c/a", "list a;list b;list c;remount"),
