@@ -18,7 +18,9 @@ class OnSlowFs(CliTest):
     def setUp(self):
         super().setUp()
         for layer in range(LAYERS):
-            os.makedirs(self.path("layers", str(layer), "d"))
+            for name in "de":
+                os.makedirs(self.path("layers", str(layer), name))
+            self.write(f"layers/{layer}/e/f{layer}", "")
         self.write(f"layers/{LAYERS - 1}/d/f", "lowest")
         os.mkdir(self.path("slow"))
         self.server = subprocess.Popen([os.environ["SLOW_FS"], self.path("layers"), self.path("slow"), *self.pace])
@@ -52,6 +54,9 @@ class SlowLayers(OnSlowFs):
         self.assert_side_by_side(absent)
         self.assert_side_by_side(lambda: self.assertEqual(os.listdir(self.path("m/d")), ["f"]))
         self.assertEqual(self.read("m/d/f"), "lowest")
+        # Who has looked at what it listed is given attributes with what it lists next.
+        self.assertTrue(os.path.isdir(self.path("m/e")))
+        self.assert_side_by_side(lambda: self.assertEqual(len(os.listdir(self.path("m/e"))), LAYERS))
         self.umount()
 
     def test_watched(self):
