@@ -15,9 +15,8 @@ namespace plyfs {
 
 class FailCall : public FaultHook {
  public:
-  explicit FailCall(int nth, Op spared = Op::kCount) : nth_(nth), spared_(spared) {}
+  explicit FailCall(int nth) : nth_(nth) {}
   int Before(Op op) override {
-    if (op == spared_) return 0;
     if (++seen_ == nth_) which_ = op;
     return seen_ == nth_ ? EIO : 0;
   }
@@ -27,7 +26,6 @@ class FailCall : public FaultHook {
 
  private:
   const int nth_;
-  const Op spared_;
   int seen_ = 0;
   Op which_ = Op::kCount;
 };

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "engine/io/sys_creds.h"
 #include "engine/io/sys_handle.h"
@@ -34,10 +35,13 @@ std::unique_ptr<OriginStore> OriginStore::Open(const LayerStack& stack, bool zer
   return store;
 }
 
-std::string OriginStore::Make(const Layer& layer, int fd) const {
-  if (!privileged_) return {};
+Result<std::string> OriginStore::Make(const Layer& layer, int fd) const {
+  if (!privileged_) return std::string();
   Result<sys::FileHandle> handle = sys::NameToHandleAt(fd);
-  if (!handle.ok()) return {};
+  for (int has_none : {EOPNOTSUPP, EOVERFLOW, ENOSYS, EPERM}) {
+    if (handle.error() == has_none) return std::string();
+  }
+  if (!handle.ok()) return handle.status();
   OriginHandle origin;
   origin.type = static_cast<uint8_t>(handle->type);
   if (!zero_uuid_) origin.uuid = layer.uuid();

@@ -22,8 +22,9 @@ class OriginStore {
   // `zero_uuid`: uuid=off (M27).
   static std::unique_ptr<OriginStore> Open(const LayerStack& stack, bool zero_uuid);
 
-  // The record's value for the object behind `fd` in `layer`; empty where it cannot be named.
-  std::string Make(const Layer& layer, int fd) const;
+  // The record's value for the object behind `fd` in `layer`; empty where it cannot be named, for good.  Any errno
+  // by which it could not be had this time (fs/overlayfs/copy_up.c:ovl_encode_real_fh).
+  Result<std::string> Make(const Layer& layer, int fd) const;
   // Whether what is recorded can be found again.
   bool readable() const { return privileged_; }
   // The object, if it is still there and of type `type` (S_IFMT bits): never an error (L21).

@@ -141,7 +141,7 @@ Status RecordOrigin(Parts& parts, Copy* copy) {
   copy->to.splits = type != S_IFDIR && copy->st.stx_nlink > 1;
   if (copy->to.splits || Planted(Plant::kCopyUpOrigin)) return OkStatus();
   if (parts.config.userxattr && type != S_IFREG && type != S_IFDIR) return OkStatus();
-  std::string origin = parts.origins->Make(parts.stack->lower(copy->layer), copy->from.get());
+  PLY_TRY(std::string origin, parts.origins->Make(parts.stack->lower(copy->layer), copy->from.get()));
   Status set = parts.records.Set(copy->to.fd.get(), Record::kOrigin, origin);
   if (set.error() == EOPNOTSUPP) return OkStatus();
   PLY_CHECK(set);

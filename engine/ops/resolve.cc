@@ -194,8 +194,8 @@ void FixOrigin(Parts& parts, const InodeRef& dir, Name name, const Probed& found
   const Layer& layer = parts.stack->lower(found.members[0].layer);
   Result<UniqueFd> lower = layer.OpenAt(found.members[0].path, O_PATH | O_DIRECTORY);
   if (!lower.ok()) return;
-  Status set = parts.records.Set(upper->get(), Record::kOrigin, parts.origins->Make(layer, lower->get()));
-  if (!set.ok()) return;
+  Result<std::string> made = parts.origins->Make(layer, lower->get());
+  if (!made.ok() || !parts.records.Set(upper->get(), Record::kOrigin, *made).ok()) return;
   (void)MarkImpure(parts, (*above)->get());
   dir->DropAttr();  // its ctime
   if (parts.invalidator) parts.invalidator->InvalidateAttr(dir->id());

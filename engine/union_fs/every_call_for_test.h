@@ -58,9 +58,7 @@ class EveryCallTest : public UnionFixture {
     const T new_view = Look();
     for (int nth = 1;; ++nth) {
       Begin();
-      // A copy without an origin, as one is made where the lower object's handle cannot be had, may be listed
-      // by another number than it has (docs/differences.md).
-      FailCall fault(nth, Op::kNameToHandle);
+      FailCall fault(nth);
       int error = 0;
       {
         ScopedFaults faults(&fault);
