@@ -47,6 +47,14 @@ void DropCopies(plyfs::OpenDir& dir) {
 // So many are taken from the listing at a time; a client's buffer mostly has room for fewer.
 constexpr size_t kBatch = 256;
 
+// Where each look waits for a server.  (For what is answered from memory, and by two processors, handing it
+// out costs as much as it brings: measured.)
+bool LooksWait(const Parts& parts, const Inode& dir) {
+  const DirLowers lowers = dir.lowers();
+  const FsPace* pace = lowers.empty() ? nullptr : parts.stack->lower(lowers.layer(0)).pace();
+  return pace && pace->slow();
+}
+
 // Entries that are given to the client in their order while those behind are looked at side by side.
 class Batch {
  public:
@@ -67,7 +75,7 @@ class Batch {
   // False: the client has room for no more.
   bool Give(const ReadCopies* copies) {
     looked_at_ = std::vector<std::atomic<bool>>(rows_.size());
-    parts_.side_by_side.ForEach(rows_.size(), Waits(), [&](size_t i) {
+    parts_.side_by_side.ForEach(rows_.size(), SideBySide::Waits::kMostly, [&](size_t i) {
       if (full_.load(std::memory_order_relaxed)) return;
       rows_[i].attributes = Attributes(parts_, dir_, rows_[i].entry(), copies);
       looked_at_[i].store(true, std::memory_order_release);
@@ -87,12 +95,6 @@ class Batch {
     Entry attributes;
     DirEntry entry() const { return {name, ino, type, next}; }
   };
-
-  SideBySide::Waits Waits() const {
-    const DirLowers lowers = dir_->lowers();
-    const FsPace* pace = lowers.empty() ? nullptr : parts_.stack->lower(lowers.layer(0)).pace();
-    return pace && pace->slow() ? SideBySide::Waits::kMostly : SideBySide::Waits::kHardly;
-  }
 
   void GiveWhatIsReady() {
     for (; given_ < rows_.size() && looked_at_[given_].load(std::memory_order_acquire); ++given_) {
@@ -115,7 +117,7 @@ class Batch {
 };
 
 // *end: whether nothing of the listing is left.
-Status GiveLookedAt(Parts& parts, plyfs::OpenDir& dir, Cookie from, const DirPlusSink& sink, bool* end) {
+Status GiveSideBySide(Parts& parts, plyfs::OpenDir& dir, Cookie from, const DirPlusSink& sink, bool* end) {
   for (;;) {
     Batch batch(parts, dir.inode, sink);
     const auto add = [&](const DirEntry& entry) -> Result<bool> {
@@ -129,20 +131,33 @@ Status GiveLookedAt(Parts& parts, plyfs::OpenDir& dir, Cookie from, const DirPlu
   }
 }
 
+// One by one; `looks` false: names only.
+Status GiveInTurn(Parts& parts, plyfs::OpenDir& dir, Cookie from, const DirPlusSink& sink, bool looks,
+                  bool* end) {
+  bool asked = false;
+  std::shared_ptr<const ReadCopies> copies;
+  const auto visit = [&](const DirEntry& entry) -> Result<bool> {
+    if (looks && !std::exchange(asked, true)) copies = CopiesOf(dir);
+    Entry attributes = looks ? Attributes(parts, dir.inode, entry, copies.get()) : Entry();
+    bool taken = sink(entry, attributes);
+    if (!taken && attributes.node != 0) parts.tree.inodes.Forget(attributes.node, 1);
+    *end &= taken;
+    return taken;
+  };
+  return VisitListing(parts, dir, from, visit, looks);
+}
+
 }  // namespace
 
 Status ReadDirPlus(Parts& parts, const Caller& caller, Handle handle, Cookie from, const DirPlusSink& sink) {
   std::shared_ptr<plyfs::OpenDir> dir = parts.dirs.Find(handle);
   if (!dir) return Errno(EBADF);
+  const bool looks = parts.tree.habits.Looks(caller.pid);
+  if (!looks) parts.tree.habits.NoteListed(caller.pid, dir->inode->id());
   bool end = true;
-  Status given;
-  if (parts.tree.habits.Looks(caller.pid)) {
-    given = GiveLookedAt(parts, *dir, from, sink, &end);
-  } else {
-    parts.tree.habits.NoteListed(caller.pid, dir->inode->id());
-    given = VisitListing(parts, *dir, from,
-                         [&](const DirEntry& entry) -> Result<bool> { return end = sink(entry, Entry()); });
-  }
+  const Status given = looks && LooksWait(parts, *dir->inode)
+                           ? GiveSideBySide(parts, *dir, from, sink, &end)
+                           : GiveInTurn(parts, *dir, from, sink, looks, &end);
   // Nothing is left to look at.
   if (end) DropCopies(*dir);
   return given;

@@ -1,4 +1,8 @@
 // What the client is allowed to keep of listings (FOPEN_CACHE_DIR).
+#include <new>
+#include <optional>
+#include <tuple>
+
 #include "engine/testing/dawdle.h"
 #include "engine/union_fs/coherence_for_test.h"
 
@@ -112,7 +116,8 @@ TEST_F(DirCacheTest, AttributesForWhoLooks) {
 }
 
 // A directory of many names, given in replies with room for so few or many that they end anywhere.
-class LookedAtTest : public CoherenceTest, public ::testing::WithParamInterface<LowerMode> {
+// On a local filesystem and as if it were a server's.
+class LookedAtTest : public CoherenceTest, public ::testing::WithParamInterface<std::tuple<LowerMode, bool>> {
  protected:
   static constexpr int kNames = 300;
 
@@ -128,14 +133,17 @@ class LookedAtTest : public CoherenceTest, public ::testing::WithParamInterface<
 
 TEST_P(LookedAtTest, InTheirOrderAndEachToldOnce) {
   ByHand("mkdir a/d; cd a/d; seq -f f%03g 1 " + std::to_string(kNames) + " | xargs touch");
-  Mount(GetParam());
+  const auto [mode, slow] = GetParam();
+  Mount(mode);
+  if (slow) ::new (parts_->stack->lower(0).pace()) FsPace(true);
   const NodeId d = Walk("d");
   Result<Opened> dir = ops::OpenDir(*parts_, d, 0);
   ASSERT_TRUE(dir.ok());
   const std::vector<std::string> names = Plain(dir->handle);
   ASSERT_EQ(names.size(), kNames + 2u);
   const size_t inodes = parts_->tree.inodes.size();
-  Dawdle dawdle(1);
+  std::optional<Dawdle> dawdle;
+  if (slow) dawdle.emplace(1);
   for (size_t room : {1000u, 255u, 257u, 50u}) {
     std::vector<std::string> told;
     std::vector<NodeId> nodes;
@@ -159,7 +167,9 @@ TEST_P(LookedAtTest, InTheirOrderAndEachToldOnce) {
   ops::ReleaseDir(*parts_, dir->handle);
 }
 
-INSTANTIATE_TEST_SUITE_P(Modes, LookedAtTest, ::testing::Values(LowerMode::kFrozen, LowerMode::kWatch));
+INSTANTIATE_TEST_SUITE_P(Modes, LookedAtTest,
+                         ::testing::Combine(::testing::Values(LowerMode::kFrozen, LowerMode::kWatch),
+                                            ::testing::Bool()));
 
 }  // namespace
 }  // namespace plyfs
