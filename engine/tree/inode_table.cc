@@ -135,7 +135,7 @@ InodeRef InodeTable::Make(InodeInit init) {
   MutexLock lock(SlotMutex(index));
   Chunk& chunk = *ChunkOf(index);
   auto* inode = new (&chunk.slots[index % kChunkSlots].inode) Inode(*this, id, std::move(init));
-  chunk.live.fetch_or(LiveBit(index), std::memory_order_relaxed);
+  chunk.LiveWord(index).fetch_or(LiveBit(index), std::memory_order_relaxed);
   live_.fetch_add(1, std::memory_order_relaxed);
   return InodeRef(inode);
 }
@@ -280,7 +280,7 @@ void InodeTable::RetireOne(Inode* inode) {
   const NodeId id = inode->id_;
   {
     MutexLock lock(SlotMutex(SlotOf(id)));
-    ChunkOf(SlotOf(id))->live.fetch_and(~LiveBit(SlotOf(id)), std::memory_order_relaxed);
+    ChunkOf(SlotOf(id))->LiveWord(SlotOf(id)).fetch_and(~LiveBit(SlotOf(id)), std::memory_order_relaxed);
   }
   const bool was_dir = inode->is_dir();
   inode->~Inode();

@@ -94,8 +94,9 @@ class InodeTable {
   friend class Inode;
   friend class InodeRef;
   static constexpr size_t kShards = 64;
-  static constexpr size_t kHeader = 8;       // the allocator's, of each piece
-  static constexpr size_t kChunkSlots = 64;  // two pages: one is given back only when all its slots are free
+  static constexpr size_t kHeader = 8;  // the allocator's, of each piece
+  // Some pages: one is given back only when all its slots are free.  What is known of it stays (ChunkUse).
+  static constexpr size_t kChunkSlots = 256;
   static constexpr size_t kMaxChunks = kMaxSlots / kChunkSlots;
   // Inodes stand in their slots.
   union Slot {
@@ -111,8 +112,9 @@ class InodeTable {
     explicit Chunk(InodeTable& of) : table(of) {}
     std::array<Slot, kChunkSlots> slots;  // first, so that an inode finds its chunk (TableOf)
     InodeTable& table;
-    std::atomic<uint64_t> live{
-        0};  // in which slots there are inodes; each bit changes under its slot's mutex
+    // In which slots there are inodes; each bit changes under its slot's mutex.
+    std::array<std::atomic<uint64_t>, kChunkSlots / 64> live{};
+    std::atomic<uint64_t>& LiveWord(uint32_t slot) { return live[slot % kChunkSlots / 64]; }
   };
   struct SlotShard {
     Mutex mu{LockRank::kSlots};
@@ -133,7 +135,7 @@ class InodeTable {
   };
 
   static uint32_t SlotOf(NodeId id) { return static_cast<uint32_t>(id); }
-  static uint64_t LiveBit(uint32_t slot) { return uint64_t{1} << (slot % kChunkSlots); }
+  static uint64_t LiveBit(uint32_t slot) { return uint64_t{1} << (slot % 64); }
   static InodeTable& TableOf(const Inode& inode);
   Mutex& SlotMutex(uint32_t slot) { return slot_shards_[slot % kShards].mu; }
   // Null: it was given back.  Under the slot's mutex, or free_mu_.
@@ -141,8 +143,9 @@ class InodeTable {
   // The inode there, or null.  Under the slot's mutex.
   Inode* FindSlot(uint32_t slot) {
     Chunk* chunk = ChunkOf(slot);
-    if (!chunk || !(chunk->live.load(std::memory_order_relaxed) & LiveBit(slot))) return nullptr;
-    return &chunk->slots[slot % kChunkSlots].inode;
+    if (!chunk) return nullptr;
+    const uint64_t live = chunk->LiveWord(slot).load(std::memory_order_relaxed);
+    return (live & LiveBit(slot)) == 0 ? nullptr : &chunk->slots[slot % kChunkSlots].inode;
   }
   // REQUIRES: the slot was handed out by TakeSlot and stays so meanwhile, or, under free_mu_, it is free.
   Slot& SlotAt(uint32_t slot) { return ChunkOf(slot)->slots[slot % kChunkSlots]; }
