@@ -1,5 +1,7 @@
 #include "engine/tree/inode_table.h"
 
+#include <sanitizer/asan_interface.h>
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -52,7 +54,10 @@ NodeId InodeTable::TakeSlot() {
 void InodeTable::FreeSlot(NodeId id) {
   const uint32_t slot = SlotOf(id);
   MutexLock lock(free_mu_);
-  new (&SlotAt(slot).free) Slot::Free{static_cast<uint32_t>(id >> 32) + 1, free_};
+  Slot& gone = SlotAt(slot);
+  new (&gone.free) Slot::Free{static_cast<uint32_t>(id >> 32) + 1, free_};
+  // No effect but in a build with AddressSanitizer, which would not know that the inode is gone.
+  ASAN_POISON_MEMORY_REGION(&gone.free + 1, sizeof(Slot) - sizeof(Slot::Free));
   free_ = slot;
   --uses_[slot / kChunkSlots].taken;
 }
@@ -134,7 +139,9 @@ InodeRef InodeTable::Make(InodeInit init) {
   const uint32_t index = SlotOf(id);
   MutexLock lock(SlotMutex(index));
   Chunk& chunk = *ChunkOf(index);
-  auto* inode = new (&chunk.slots[index % kChunkSlots].inode) Inode(*this, id, std::move(init));
+  Slot& slot = chunk.slots[index % kChunkSlots];
+  ASAN_UNPOISON_MEMORY_REGION(&slot, sizeof slot);
+  auto* inode = new (&slot.inode) Inode(*this, id, std::move(init));
   chunk.LiveWord(index).fetch_or(LiveBit(index), std::memory_order_relaxed);
   live_.fetch_add(1, std::memory_order_relaxed);
   return InodeRef(inode);
