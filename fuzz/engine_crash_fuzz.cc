@@ -25,7 +25,6 @@
 #include "engine/testing/layer_on_disk.h"
 #include "engine/testing/overlay_case.h"
 #include "engine/testing/scratch_stack.h"
-#include "engine/testing/spares_origins.h"
 
 namespace plyfs::model {
 namespace {
@@ -131,8 +130,7 @@ Asked AskedBy(const Case& c, size_t step, uint8_t settings) {
   if (!mount.Mount().ok()) return asked;
   EngineClient engine(mount);
   if (!RunUntil(c, step, model, engine)) return asked;
-  SparesOrigins but(&asked);
-  ScopedFaults counting(&but);
+  ScopedFaults counting(&asked);
   (void)RunStep(engine, c.steps[step]);
   return asked;
 }
@@ -148,8 +146,7 @@ std::string RunCut(const Case& c, const Cut& cut, Model& model, EngineMount& mou
   auto plan = FaultPlan::Parse(cut.plan);
   std::string seen;
   {
-    SparesOrigins but(plan->get());
-    ScopedFaults faults(&but);
+    ScopedFaults faults(plan->get());
     seen = WithoutLinks(RunStep(*engine, step));
     // Who crashes tidies nothing up.
     if (cut.crash) engine.reset(), mount.Unmount();

@@ -28,7 +28,6 @@
 #include "engine/testing/layer_on_disk.h"
 #include "engine/testing/overlay_case.h"
 #include "engine/testing/scratch_stack.h"
-#include "engine/testing/spares_origins.h"
 
 namespace plyfs::model {
 namespace {
@@ -138,8 +137,7 @@ std::string RunSlipping(const Step& step, Slip* slip, Model& model, EngineClient
   const Tree after = SeeWithoutLinks(model);
   std::string seen;
   {
-    SparesOrigins but(slip);
-    ScopedFaults faults(&but);
+    ScopedFaults faults(slip);
     seen = WithoutLinks(RunStep(engine, step));
   }
   if (seen == expected) return "";

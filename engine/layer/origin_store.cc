@@ -49,6 +49,15 @@ Result<std::string> OriginStore::Make(const Layer& layer, int fd) const {
   return EncodeOrigin(origin).value_or(std::string());
 }
 
+namespace {
+
+// Not of the record, nor of the object that it names.
+bool MayPass(int error) {
+  return error == EIO || error == ENOMEM || error == EMFILE || error == ENFILE;
+}
+
+}  // namespace
+
 OriginStore::Found OriginStore::Look(std::string_view value, uint32_t type) const {
   Found found;
   std::optional<OriginHandle> origin = DecodeOrigin(value);
@@ -59,9 +68,11 @@ OriginStore::Found OriginStore::Look(std::string_view value, uint32_t type) cons
     if (found.fate == Found::kElsewhere) found.fate = Found::kGone;
     Result<UniqueFd> fd =
         sys::OpenByHandleAt(fs.mount.get(), sys::FileHandle{origin->type, origin->handle}, O_PATH);
-    if (!fd.ok()) continue;
-    Result<struct statx> st = sys::StatxFd(fd->get());
-    if (!st.ok()) continue;
+    Result<struct statx> st = fd.ok() ? sys::StatxFd(fd->get()) : fd.status();
+    if (!st.ok()) {
+      if (MayPass(st.error())) found.error = st.error();
+      continue;
+    }
     found.fate = (st->stx_mode & S_IFMT) == type ? Found::kFound : Found::kOtherType;
     found.object = ObjectIdOf(*st);
     found.nlink = st->stx_nlink;
@@ -70,13 +81,14 @@ OriginStore::Found OriginStore::Look(std::string_view value, uint32_t type) cons
   return found;
 }
 
-std::optional<ObjectId> OriginStore::Find(std::string_view value, uint32_t type) const {
+Result<std::optional<ObjectId>> OriginStore::Find(std::string_view value, uint32_t type) const {
   const Found found = Look(value, type);
-  if (found.fate != Found::kFound) return std::nullopt;
+  if (found.fate != Found::kFound && found.error != 0) return Errno(found.error);
+  if (found.fate != Found::kFound) return std::optional<ObjectId>();
   // Several copies may stem from a file with several links, and numbers are unique (S4, S6;
   // fs/overlayfs/inode.c:ovl_getattr).
-  if (type != S_IFDIR && found.nlink > 1) return std::nullopt;
-  return found.object;
+  if (type != S_IFDIR && found.nlink > 1) return std::optional<ObjectId>();
+  return std::optional<ObjectId>(found.object);
 }
 
 }  // namespace plyfs

@@ -22,13 +22,14 @@ class OriginStore {
   // `zero_uuid`: uuid=off (M27).
   static std::unique_ptr<OriginStore> Open(const LayerStack& stack, bool zero_uuid);
 
-  // The record's value for the object behind `fd` in `layer`; empty where it cannot be named, for good.  Any errno
-  // by which it could not be had this time (fs/overlayfs/copy_up.c:ovl_encode_real_fh).
+  // The record's value for the object behind `fd` in `layer`; empty where it cannot be named, for good.  Any
+  // errno by which it could not be had this time (fs/overlayfs/copy_up.c:ovl_encode_real_fh).
   Result<std::string> Make(const Layer& layer, int fd) const;
   // Whether what is recorded can be found again.
   bool readable() const { return privileged_; }
-  // The object, if it is still there and of type `type` (S_IFMT bits): never an error (L21).
-  std::optional<ObjectId> Find(std::string_view value, uint32_t type) const;
+  // The object, if it is still there and of type `type` (S_IFMT bits): an error only where that could not be
+  // learnt this time (EIO, ENOMEM, EMFILE, ENFILE; fs/overlayfs/namei.c:ovl_check_origin).
+  Result<std::optional<ObjectId>> Find(std::string_view value, uint32_t type) const;
   // The same, and why there is none.
   struct Found {
     enum Fate : uint8_t {
@@ -40,6 +41,7 @@ class OriginStore {
     } fate = kUnknown;
     ObjectId object{};
     uint32_t nlink = 0;
+    int error = 0;  // what it could not be looked for by, this time
   };
   Found Look(std::string_view value, uint32_t type) const;
 

@@ -51,6 +51,7 @@ struct Probed {
   bool upper = false;  // the topmost object is in upper
   bool upper_opaque = false;
   std::optional<std::string> upper_origin;  // overlay.origin of an upper non-directory
+  std::optional<ObjectId> origin;           // what it names, where who asked has looked (ops/resolve.cc)
   // Non-directories: the topmost lower object, when there is no upper one.
   LowerAnchor lower;
   LowerAnchor data;                      // of a metacopy file

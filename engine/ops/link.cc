@@ -32,13 +32,17 @@ Result<Entry> Link(Parts& parts, NodeId node, NodeId new_parent, Name new_name) 
   PLY_CHECK(LookAtUpper(parts, place, new_name));
   PLY_TRY(UniqueFd fd, OpenUpper(parts, inode, O_PATH));
   PLY_TRY(auto origin, parts.records.Get(fd.get(), Record::kOrigin));
-  if (origin && !Planted(Plant::kLink)) PLY_CHECK(MarkImpure(parts, place.upper->get()));
-  Status linked = PutLink(parts, place, new_name, fd.get());
+  Status linked = origin && !Planted(Plant::kLink) ? MarkImpure(parts, place.upper->get()) : OkStatus();
+  if (linked.ok()) linked = PutLink(parts, place, new_name, fd.get());
   inode->DropAttr();  // its links and its ctime
   const bool nameless = inode->unlinked();
   Result<Entry> entry = linked.ok() ? PublishNamed(parts, place, new_name) : Result<Entry>(linked.status());
   // What the client knows of the object's other names is older, whatever came of it.
-  if (!entry.ok() && parts.invalidator) parts.invalidator->InvalidateAttr(inode->id());
+  if (!entry.ok()) place.dir->DropAttr();  // the mark may have moved its ctime
+  if (!entry.ok() && parts.invalidator) {
+    parts.invalidator->InvalidateAttr(inode->id());
+    parts.invalidator->InvalidateAttr(place.dir->id());
+  }
   if (entry.ok() && nameless && Planted(Plant::kLinkat)) entry->attr.nlink = 0;
   return entry;
 }

@@ -142,6 +142,12 @@ Result<std::shared_ptr<MergedDir>> ReadAndWatch(Parts& parts, const InodeRef& di
   return made;
 }
 
+// A reader goes on by the cookies of what was read for it alone; the next reading gives out others (D6).
+std::shared_ptr<MergedDir> Unkept(const InodeRef& dir, std::shared_ptr<MergedDir> made) {
+  dir->ReserveCookies(made->next_cookie());
+  return made;
+}
+
 // `keep`: as LoadListing.
 Result<std::shared_ptr<MergedDir>> Load(Parts& parts, const InodeRef& dir, uint64_t most_names,
                                         ReadCopies* keep) {
@@ -162,7 +168,7 @@ Result<std::shared_ptr<MergedDir>> Load(Parts& parts, const InodeRef& dir, uint6
     reading.guessed = &guessed;
     if (keep) *keep = ReadCopies();
     PLY_TRY(made, ReadAndWatch(parts, dir, reading, &trust));
-    if (made && guessed) return made;
+    if (made && guessed) return Unkept(dir, made);
     if (!made || !dir->PublishListing(made, version)) continue;
     if (StillWatched(*dir, trust)) {
       if (keep) keep->word = trust.word;
@@ -174,7 +180,7 @@ Result<std::shared_ptr<MergedDir>> Load(Parts& parts, const InodeRef& dir, uint6
   }
   // Changed whenever it was being read.  The last round's reading is as true as any reader's of a directory
   // that never rests, but is not kept.
-  return made ? Result<std::shared_ptr<MergedDir>>(made) : Errno(ESTALE);
+  return made ? Result<std::shared_ptr<MergedDir>>(Unkept(dir, made)) : Errno(ESTALE);
 }
 
 }  // namespace

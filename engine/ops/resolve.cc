@@ -41,10 +41,7 @@ InodeInit FileInit(Parts& parts, const Probed& found) {
     return init;
   }
   init.upper = top;
-  if (found.upper_origin) {
-    std::optional<ObjectId> origin = parts.origins->Find(*found.upper_origin, init.type);
-    if (origin && !Planted(Plant::kRemount)) init.st_ino = MapIno(parts, *origin);
-  }
+  if (found.origin && !Planted(Plant::kRemount)) init.st_ino = MapIno(parts, *found.origin);
   return init;
 }
 
@@ -161,7 +158,11 @@ Result<Probed> Ask(Parts& parts, const InodeRef& dir, Name name, const Lowers& l
   context.held = held;
   context.copies = copies;
   context.side_by_side = &parts.side_by_side;
-  return ProbeName(context, upper_fd, lowers, name);
+  PLY_TRY(Probed found, ProbeName(context, upper_fd, lowers, name));
+  if (found.upper_origin) {
+    PLY_TRY(found.origin, parts.origins->Find(*found.upper_origin, found.top.stx_mode & S_IFMT));
+  }
+  return found;
 }
 
 }  // namespace

@@ -177,6 +177,8 @@ class Inode {
   bool AskedLittle() const;
   // The first cookie that a listing made now may give out: above all earlier ones.
   Cookie next_cookie() const;
+  // A listing that was not published has given out those below `next`.
+  void ReserveCookies(Cookie next);
   // Applies a change to the listing, if there is one, and moves the version on.
   template <typename Change>
   void ChangeListing(Change change) {

@@ -133,4 +133,9 @@ Cookie Inode::next_cookie() const {
   return dir().listing ? std::max(dir().next_cookie, dir().listing->next_cookie()) : dir().next_cookie;
 }
 
+void Inode::ReserveCookies(Cookie next) {
+  TinyLock lock(mu_);
+  dir().next_cookie = std::max(dir().next_cookie, next);
+}
+
 }  // namespace plyfs

@@ -1,5 +1,8 @@
 // Inode numbers of what forgets them.
+#include <fcntl.h>
 #include <unistd.h>
+
+#include <vector>
 
 #include "engine/testing/union_fixture.h"
 
@@ -52,6 +55,46 @@ TEST_F(NumbersTest, ARedirectedDirectoryInAnUnmarkedUpperOneIsListedByTheNumberI
   Mount();
   EXPECT_EQ(List("top"), (std::vector<std::string>{"new", "plain"}));
   View();  // says that the listing's numbers are those of the attributes
+}
+
+class NoHandles : public FaultHook {
+ public:
+  int Before(Op op) override { return op == Op::kOpenByHandle ? EIO : 0; }
+};
+
+// What a listing could not learn for now it does not keep, and nobody else is given its cookies.
+// rules: D6 D10 L21
+TEST_F(NumbersTest, AListingThatCouldNotLearnANumberIsReadAgain) {
+  Put("b/f");
+  Mount();
+  ASSERT_EQ(Chmod("f", 0600), 0);
+  Mount();
+  struct Seen {
+    uint64_t ino = 0;
+    Cookie next = 0;
+  };
+  const auto listed = [&] {
+    Seen seen;
+    Result<Opened> dir = fs_->OpenDir(me_, kRootNode, O_RDONLY);
+    (void)fs_->ReadDir(kRootNode, dir->handle, 0, [&](const DirEntry& entry) {
+      if (entry.name == "f") seen = {entry.ino, entry.next};
+      return true;
+    });
+    fs_->ReleaseDir(kRootNode, dir->handle);
+    return seen;
+  };
+  NoHandles none;
+  Seen guessed;
+  {
+    ScopedFaults faults(&none);
+    guessed = listed();
+    EXPECT_EQ(fs_->Lookup(me_, kRootNode, Name::Trusted("f")).error(), EIO);
+  }
+  ASSERT_NE(guessed.ino, 0u);
+  const Seen right = listed();
+  EXPECT_GT(right.next, guessed.next);
+  EXPECT_NE(right.ino, guessed.ino);
+  EXPECT_EQ(right.ino, Stat("f").ino);
 }
 
 }  // namespace
