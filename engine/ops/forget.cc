@@ -51,7 +51,8 @@ void GiveBack(Parts& parts) {
 void Forget(Parts& parts, NodeId node, uint64_t count) {
   if (NumbersMayGo(parts) || parts.coherence) {
     InodeRef inode = parts.tree.inodes.Find(node);
-    if (inode && inode->lookups() <= count && NumberMayGoToo(parts, *inode)) ListNumberInLayers(parts, *inode);
+    if (inode && inode->lookups() <= count && NumberMayGoToo(parts, *inode))
+      ListNumberInLayers(parts, *inode);
   }
   parts.tree.inodes.Forget(node, count);
   if (parts.tree.ebb.IsDue(parts.tree.inodes.size())) GiveBack(parts);

@@ -42,7 +42,8 @@ class Orphan {
 bool PinsAreSpent(const Parts& parts);
 
 // Makes sure that `inode`'s upper object outlives its last name; before that name is removed or replaced.
-// `fd` is an O_PATH descriptor of the object.  A directory over the budget is not kept: ESTALE to who holds it.
+// `fd` is an O_PATH descriptor of the object.  A directory over the budget is not kept: ESTALE to who holds
+// it.
 Status KeepAlive(Parts& parts, Inode& inode, UniqueFd fd);
 
 }  // namespace plyfs

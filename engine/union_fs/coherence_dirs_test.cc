@@ -218,8 +218,8 @@ TEST_F(CoherenceTest, DirectoryThatALayerJoinsIsListedByItsNumber) {
   EXPECT_EQ(ops::GetAttr(*parts_, d, 0)->attr.ino, number);
 }
 
-// D10: nor does it lose its number where a hand moves it out of reach of the layer that gave it, as long as it is
-// known.
+// D10: nor does it lose its number where a hand moves it out of reach of the layer that gave it, as long as
+// it is known.
 TEST_F(CoherenceTest, UpperDirectoryMovedByHandIsListedByItsNumber) {
   ByHand("mkdir -p a/d u/d u/p");
   Mount();

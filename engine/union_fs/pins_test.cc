@@ -6,8 +6,8 @@ namespace {
 
 class PinsTest : public CoherenceTest {};
 
-// N18: a removed directory, which no other directory can keep, is not pinned beyond the budget: who holds it finds it
-// gone, and nobody else goes without descriptors.
+// N18: a removed directory, which no other directory can keep, is not pinned beyond the budget: who holds it
+// finds it gone, and nobody else goes without descriptors.
 TEST_F(PinsTest, RemovedDirectoriesBeyondTheBudgetAreGone) {
   ByHand("mkdir u/1 u/2");
   Mount(LowerMode::kFrozen);
