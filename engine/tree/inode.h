@@ -361,9 +361,17 @@ class Inode {
   Inode(InodeTable& table, NodeId id, InodeInit init);
   ~Inode();
   InodeTable& table() const;
-  DirPart& dir() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return *static_cast<DirPart*>(rare_); }
+  DirPart& dir() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (!is_dir()) EndAsNoDirectory();
+    return *static_cast<DirPart*>(rare_);
+  }
   // Its atomics; where it is never changes.
-  DirPart& dir_words() const ABSL_NO_THREAD_SAFETY_ANALYSIS { return *static_cast<DirPart*>(rare_); }
+  DirPart& dir_words() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (!is_dir()) EndAsNoDirectory();
+    return *static_cast<DirPart*>(rare_);
+  }
+  // Release builds too: a file's part is shorter, and what stands behind it is another's.
+  [[noreturn]] static void EndAsNoDirectory();
   Watching WatchingOfNames(bool stores) const;
   void MarkLinked() { unlinked_.store(false, std::memory_order_release); }
   // Directories have one name (InodeTable::NameDirectory).  Gives what it had, for who holds a lock: to drop

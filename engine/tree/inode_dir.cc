@@ -1,10 +1,17 @@
 // What only directories have: lower members, listing, watch word, rent.
 #include <algorithm>
+#include <cstdlib>
 
+#include "engine/base/bug.h"
 #include "engine/tree/inode.h"
 #include "engine/tree/inode_table.h"
 
 namespace plyfs {
+
+void Inode::EndAsNoDirectory() {
+  (void)PLY_BUG("a file asked for what only directories have");
+  std::abort();
+}
 
 void Inode::NoteChangedByHand(uint32_t now_s) {
   TinyLock lock(mu_);

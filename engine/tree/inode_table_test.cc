@@ -299,6 +299,13 @@ TEST(InodeTable, AFileTakenForADirectoryIsNotWatched) {
   EXPECT_TRUE(w.table.Insert(Dir())->watched());
 }
 
+TEST(InodeTableDeathTest, AFileAskedForWhatOnlyDirectoriesHaveEndsTheDaemon) {
+  World w;
+  InodeRef file = w.table.Insert(File());
+  EXPECT_DEATH(file->lowers(), "only directories");
+  EXPECT_DEATH(file->TakeListingUse(), "only directories");
+}
+
 TEST(InodeTable, OfManyNamesTheLatestComesFirstWhicheverGoes) {
   World w;
   InodeRef dir = w.table.Insert(Dir());
