@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,6 +29,15 @@ uint64_t DescriptorLimit() {
   struct rlimit limit;
   constexpr uint64_t kLeast = 1024;  // what POSIX systems begin with
   return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<uint64_t>(limit.rlim_cur) : kLeast;
+}
+
+void CloseFilesAndDirectories() {
+  const auto limit = static_cast<int>(DescriptorLimit());
+  for (int fd = STDERR_FILENO + 1; fd < limit; ++fd) {
+    struct statx st;
+    if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) != 0) continue;
+    if (S_ISREG(st.stx_mode) || S_ISDIR(st.stx_mode)) ::close(fd);
+  }
 }
 
 }  // namespace plyfs::sys

@@ -17,6 +17,10 @@ Result<uint64_t> RaiseDescriptorLimit();
 void ReserveDescriptors(int count);
 // What the limit is now.
 uint64_t DescriptorLimit();
+// Closes every descriptor of a file or directory but those of standard input, output and error, so that their
+// filesystems can be unmounted; the rest (pipes, devices, watches) stays.  Asks no server for attributes.
+// For a process that is about to end: whoever still uses one of them gets EBADF.
+void CloseFilesAndDirectories();
 
 }  // namespace plyfs::sys
 

@@ -68,19 +68,41 @@ class Daemon(CliTest):
         """At any size: however long the memory takes to give back, who mounts next does not wait for it."""
         self.mount(self.stack())
         pid = self.daemon()
-        # As slow as a process can be in ending: its last system call never returns while this traces it.
+        with self.slow_to_end(pid):
+            self.umount()
+            self.mount(self.stack())
+            self.assertFalse(gone(pid), "it was to be ending still")
+        self.await_end(pid)
+        self.write("m/x", "x")
+
+    def test_layers_can_be_unmounted_though_the_process_is_not_gone(self):
+        """Who unmounts the layers' filesystem after the mount does not wait for the process either."""
+        subprocess.run(["mount", "-t", "tmpfs", "layer", self.path("l")], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", self.path("l")], stderr=subprocess.DEVNULL, check=False)
+        os.makedirs(self.path("l/d"))
+        self.write("l/d/f", "x")
+        self.mount(self.stack())
+        pid = self.daemon()
+        self.assertEqual(os.listdir(self.path("m/d")), ["f"])
+        with self.slow_to_end(pid):
+            self.umount()
+            while subprocess.run(["umount", self.path("l")], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+                self.assertFalse(gone(pid), "busy until the process was gone")
+                time.sleep(0.01)
+            self.assertFalse(gone(pid), "it was to be ending still")
+        self.await_end(pid)
+
+    @contextlib.contextmanager
+    def slow_to_end(self, pid):
+        """As slow as a process can be in ending: its last system call never returns while this traces it."""
         with subprocess.Popen(["strace", "-f", "-qq", "-e", "trace=exit_group", "-e",
                                "inject=exit_group:delay_enter=20s", "-o", "/dev/null", "-p", str(pid)]) as tracer:
             self.addCleanup(tracer.kill)
             while not self.traced(pid):
                 time.sleep(0.005)
-            self.umount()
-            self.mount(self.stack())
-            self.assertFalse(gone(pid), "it was to be ending still")
+            yield
             tracer.kill()
             tracer.wait()
-        self.await_end(pid)
-        self.write("m/x", "x")
 
     def test_gone_within_100_ms_at_500_layers(self):
         """The shortest of several: a busy machine may hold up any one of them."""

@@ -147,8 +147,12 @@ void Serve(const ParsedOptions& options, const fuse::MountSpec& spec,
 
   session->Wait();
   fs.Close();
-  // Giving much memory back takes long, and the locks would be held until that is done.
-  if (session->WaitUntilQuiet(kFarewell)) fs.LetGo();
+  // Giving much memory back takes long, and so does the end of watching: the locks would be held until that
+  // is done, and the layers' filesystems be busy for who unmounts them next.
+  if (session->WaitUntilQuiet(kFarewell)) {
+    fs.LetGo();
+    sys::CloseFilesAndDirectories();
+  }
   ::_exit(signals.CutShort() ? failure : 0);
 }
 
