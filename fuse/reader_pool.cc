@@ -72,12 +72,21 @@ void* ReaderPool::ThreadMain(void* argument) {
   pool.Run(*reader);
   AskedLayer::Lend(nullptr);
   pool.in_flight_.Release(reader->slot);
+  // Before the buffers are given back: whoever waits for the end of the mount waits for this.
+  if (pool.LeavesLast() && pool.at_end_) pool.at_end_();
   reader.reset();
   // After this the pool may be gone: notified under the lock for that reason.
   MutexLock lock(pool.mu_);
+  --pool.leaving_;
   --pool.total_;
   pool.changed_.NotifyAll();
   return nullptr;
+}
+
+bool ReaderPool::LeavesLast() {
+  MutexLock lock(mu_);
+  ++leaving_;
+  return over_ && leaving_ == total_;
 }
 
 // Enters and leaves counted as idle.

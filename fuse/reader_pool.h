@@ -31,8 +31,10 @@ class ReaderPool {
   // Executes one request on the calling reader.
   using Serve = std::function<void(std::span<const char> bytes, const ReaderBuffers&, RequestSlot&)>;
 
-  ReaderPool(Transport& transport, InFlight& in_flight, Serve serve)
-      : transport_(transport), in_flight_(in_flight), serve_(std::move(serve)) {}
+  // `at_end` is called once, by the last reader to leave after the connection has ended or Stop: no request
+  // is being executed then, and none comes.
+  ReaderPool(Transport& transport, InFlight& in_flight, Serve serve, std::function<void()> at_end = {})
+      : transport_(transport), in_flight_(in_flight), serve_(std::move(serve)), at_end_(std::move(at_end)) {}
   ReaderPool(const ReaderPool&) = delete;
 
   Status Start(const ReaderLimits& limits);
@@ -42,7 +44,7 @@ class ReaderPool {
   // Until the connection ends or Stop.
   void Wait();
   void Stop();
-  // False: after `timeout` readers are still there (in Receive, or blocked on a layer).
+  // False: after `timeout` readers are still there (in Receive, blocked on a layer, or in `at_end`).
   bool WaitUntilGone(std::chrono::milliseconds timeout);
 
   int readers() const { return total_.load(std::memory_order_relaxed); }
@@ -57,10 +59,13 @@ class ReaderPool {
   bool ReceiveOne(Reader& reader);
   bool MayLeave();
   void Ended(int error);
+  // A reader leaves; true for the last one of a pool that is over.
+  bool LeavesLast();
 
   Transport& transport_;
   InFlight& in_flight_;
   const Serve serve_;
+  const std::function<void()> at_end_;
   ReaderLimits limits_;
   std::atomic<int> idle_{0};               // in Receive, or on the way to it
   std::atomic<int> total_{0};              // changes under mu_
@@ -70,6 +75,7 @@ class ReaderPool {
   Mutex mu_{LockRank::kReaders};
   CondVar changed_;
   bool over_ ABSL_GUARDED_BY(mu_) = false;
+  int leaving_ ABSL_GUARDED_BY(mu_) = 0;  // of total_
 };
 
 }  // namespace plyfs::fuse

@@ -106,5 +106,46 @@ TEST(ReaderPool, StopEndsTheWaitThoughReadersStay) {
   EXPECT_TRUE(pool.WaitUntilGone(kLong));
 }
 
+TEST(ReaderPool, TheLastReaderToLeaveSaysThatItIsTheEnd) {
+  FakeTransport transport;
+  InFlight in_flight(transport);
+  Mutex mu{LockRank::kTests};
+  CondVar changed;
+  bool inside = false, may_go = false;
+  int served = 0, ends = 0;
+  ReaderPool pool(
+      transport, in_flight,
+      [&](std::span<const char>, const ReaderBuffers&, RequestSlot&) {
+        MutexLock lock(mu);
+        inside = true;
+        changed.NotifyAll();
+        while (!may_go) changed.Wait(mu);
+        ++served;
+      },
+      [&] {
+        MutexLock lock(mu);
+        EXPECT_EQ(served, 1) << "a request is still being executed";
+        ++ends;
+      });
+  ASSERT_TRUE(pool.Start({3, 4, 4096}).ok());
+  transport.Push(RequestOf(wire::kLookup, 2, ""));
+  {
+    MutexLock lock(mu);
+    while (!inside) changed.Wait(mu);
+  }
+  transport.End();
+  pool.Wait();
+  EXPECT_FALSE(pool.WaitUntilGone(std::chrono::milliseconds(10)));
+  {
+    MutexLock lock(mu);
+    EXPECT_EQ(ends, 0);
+    may_go = true;
+    changed.NotifyAll();
+  }
+  EXPECT_TRUE(pool.WaitUntilGone(kLong));
+  MutexLock lock(mu);
+  EXPECT_EQ(ends, 1);
+}
+
 }  // namespace
 }  // namespace plyfs::fuse

@@ -86,7 +86,8 @@ class Session::Impl {
   ReaderPool readers_{transport_, in_flight_,
                       [this](std::span<const char> bytes, const ReaderBuffers& buffers, RequestSlot& slot) {
                         dispatcher_.Run(bytes, buffers, slot);
-                      }};
+                      },
+                      options_.at_end};
 };
 
 Result<Message> Session::Impl::ReceiveInit(const ReaderBuffers& buffers) {

@@ -31,6 +31,9 @@ struct SessionOptions {
   // Called once when the client has come as far as asking for INIT: the mount is allowed and under way.  What
   // it refuses makes Start, and the mount, fail.
   std::function<Status()> before_init;
+  // Called once by the last reader to leave after the connection has ended: no request is being executed any
+  // more, and none comes.  What follows until the process is gone may take long on a busy machine.
+  std::function<void()> at_end;
   // Ids on disk and as shown to the client (uidmapping=, squash_to_uid=); empty and -1: identity.
   std::vector<IdRange> uid_map, gid_map;
   int64_t squash_uid = -1, squash_gid = -1;

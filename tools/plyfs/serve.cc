@@ -48,6 +48,14 @@ Result<fuse::Mount> CreateMount(const fuse::MountSpec& spec, Sandbox* sandbox,
   return *std::move(mount);
 }
 
+// Giving much memory back takes long, and so does the end of watching: upper's locks would be held until that
+// is done, and the layers' filesystems be busy for who unmounts them next.
+void LetGo(UnionFs& fs) {
+  fs.Close();
+  fs.LetGo();
+  sys::CloseFilesAndDirectories();
+}
+
 }  // namespace
 
 fuse::MountSpec MountSpecOf(const ParsedOptions& options, const char* program, const std::string& source,
@@ -117,6 +125,7 @@ void Serve(const ParsedOptions& options, const fuse::MountSpec& spec,
   fuse::SessionOptions wishes = session_options;
   std::string why_not_prepared;
   wishes.before_init = [&] { return fs.Prepare(&why_not_prepared); };
+  wishes.at_end = [&] { LetGo(fs); };
   Result<fuse::Mount> mount = CreateMount(
       spec, sandbox,
       [&](int fd) {
@@ -147,12 +156,7 @@ void Serve(const ParsedOptions& options, const fuse::MountSpec& spec,
 
   session->Wait();
   fs.Close();
-  // Giving much memory back takes long, and so does the end of watching: the locks would be held until that
-  // is done, and the layers' filesystems be busy for who unmounts them next.
-  if (session->WaitUntilQuiet(kFarewell)) {
-    fs.LetGo();
-    sys::CloseFilesAndDirectories();
-  }
+  (void)session->WaitUntilQuiet(kFarewell);
   ::_exit(signals.CutShort() ? failure : 0);
 }
 
