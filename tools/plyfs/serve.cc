@@ -1,5 +1,6 @@
 #include "tools/plyfs/serve.h"
 
+#include <malloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -100,6 +101,9 @@ void Serve(const ParsedOptions& options, const fuse::MountSpec& spec,
            bool may_cover) {
   (void)sys::RaiseDescriptorLimit();  // fewer descriptors are slower, not wrong
   sys::ReserveDescriptors(kDescriptors);
+  // Of the others glibc's malloc_trim gives back all but their ends, which may be most of what they had
+  // (ops/forget.cc).
+  (void)::mallopt(M_ARENA_MAX, 1);
   if (const Status dropped = DropDaemonPrivileges(options.stack.writable()); !dropped.ok()) {
     launch.Failed(std::string("cannot give up privileges: ") + std::strerror(dropped.error()) +
                   "; see the system's log");
