@@ -9,12 +9,6 @@
 namespace plyfs {
 namespace {
 
-Status Forbid(Parts& parts, const InodeRef& inode, uint32_t flags) {
-  if (!parts.writable()) return Errno(EROFS);
-  PLY_TRY(uint32_t protection, ProtectionOf(parts, inode));
-  return (protection & flags) ? Status(Errno(EPERM)) : OkStatus();
-}
-
 // Of the record on an upper object; of the filesystem's own flags on a lower one.
 Result<uint32_t> ReadProtection(Parts& parts, const InodeRef& inode) {
   if (inode->is_upper()) {
@@ -38,22 +32,29 @@ Result<uint32_t> ProtectionOf(Parts& parts, const InodeRef& inode) {
   return flags;
 }
 
+Status MayUnless(Parts& parts, const InodeRef& inode, uint32_t flags) {
+  if (!parts.writable()) return Errno(EROFS);
+  if (flags == 0) return OkStatus();
+  PLY_TRY(uint32_t protection, ProtectionOf(parts, inode));
+  return (protection & flags) ? Status(Errno(EPERM)) : OkStatus();
+}
+
 Status MayChange(Parts& parts, const InodeRef& inode) {
-  return Forbid(parts, inode, kFlagImmutable | kFlagAppend);
+  return MayUnless(parts, inode, kFlagImmutable | kFlagAppend);
 }
 
 Status MayOpenForWrite(Parts& parts, const InodeRef& inode, uint32_t flags) {
   bool appends = (flags & O_APPEND) && !(flags & O_TRUNC);
-  return Forbid(parts, inode, appends ? kFlagImmutable : kFlagImmutable | kFlagAppend);
+  return MayUnless(parts, inode, appends ? kFlagImmutable : kFlagImmutable | kFlagAppend);
 }
 
 Status MayAddTo(Parts& parts, const InodeRef& dir) {
-  return Forbid(parts, dir, kFlagImmutable);
+  return MayUnless(parts, dir, kFlagImmutable);
 }
 
 Status MayRemove(Parts& parts, const InodeRef& dir, const InodeRef& inode) {
-  PLY_CHECK(Forbid(parts, dir, kFlagImmutable | kFlagAppend));
-  return Forbid(parts, inode, kFlagImmutable | kFlagAppend);
+  PLY_CHECK(MayUnless(parts, dir, kFlagImmutable | kFlagAppend));
+  return MayUnless(parts, inode, kFlagImmutable | kFlagAppend);
 }
 
 }  // namespace plyfs

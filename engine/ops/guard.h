@@ -12,7 +12,10 @@ namespace plyfs {
 // The object's protecting flags: kFlagImmutable, kFlagAppend.
 Result<uint32_t> ProtectionOf(Parts& parts, const InodeRef& inode);
 
-// EROFS on a read-only mount, then EPERM where a flag forbids it:
+// EROFS on a read-only mount, then EPERM where one of `flags` protects the object.
+Status MayUnless(Parts& parts, const InodeRef& inode, uint32_t flags);
+
+// The same, by what is to be done:
 // mode, owner, times, xattrs, links of the object;
 Status MayChange(Parts& parts, const InodeRef& inode);
 // opening with these flags, or truncating (O_TRUNC);

@@ -2,6 +2,7 @@
 
 #include "engine/base/planted.h"
 #include "engine/format/mode_rules.h"
+#include "engine/format/protattr.h"
 #include "engine/io/sys_file.h"
 #include "engine/io/sys_owner.h"
 #include "engine/io/sys_stat.h"
@@ -83,7 +84,7 @@ bool ChangesNothing(const SetAttrArgs& args) {
 // write to a file from which it has just removed the capability (fs/inode.c:file_remove_privs); there set-id
 // bits must stay.
 Status ChownToNobodyElse(Parts& parts, const Caller& caller, const InodeRef& inode) {
-  PLY_CHECK(MayChange(parts, inode));
+  PLY_CHECK(MayUnless(parts, inode, 0));
   bool writing = inode->writers() > 0;
   bool before_write = inode->TakeCapabilityRemoved() == caller.pid && writing;
   PLY_TRY(Attr attr, StatInode(parts, inode));
@@ -99,13 +100,25 @@ Status ChownToNobodyElse(Parts& parts, const Caller& caller, const InodeRef& ino
   return done;
 }
 
-Result<AttrReply> Change(Parts& parts, const Caller& caller, const InodeRef& inode, const SetAttrArgs& args) {
+// Which flags forbid it (fs/attr.c:may_setattr; fs/open.c:vfs_truncate, do_ftruncate).  `open`: through a
+// descriptor, which may be older than the flag.
+uint32_t ForbiddenBy(const SetAttrArgs& args, bool open) {
+  const bool touches = args.atime_now && args.mtime_now;
+  const bool sets_one_to_now = args.atime_now != args.mtime_now && !args.size;
+  uint32_t flags = 0;
+  if (args.mode || args.uid || args.gid || args.atime || args.mtime || sets_one_to_now)
+    flags = kFlagImmutable | kFlagAppend;
+  if (touches) flags |= kFlagImmutable;
+  if (args.size) flags |= open ? kFlagAppend : kFlagImmutable | kFlagAppend;
+  return flags;
+}
+
+Result<AttrReply> Change(Parts& parts, const Caller& caller, const InodeRef& inode, bool open,
+                         const SetAttrArgs& args) {
   if (ChangesNothing(args)) {
     PLY_CHECK(ChownToNobodyElse(parts, caller, inode));
   } else {
-    bool only_now = args.atime_now && args.mtime_now && !args.mode && !args.uid && !args.gid && !args.size;
-    // Setting the present time is a kind of appending (fs/attr.c:setattr_prepare via may_setattr).
-    PLY_CHECK(only_now ? MayOpenForWrite(parts, inode, O_APPEND) : MayChange(parts, inode));
+    PLY_CHECK(MayUnless(parts, inode, ForbiddenBy(args, open)));
     bool drops_data = args.size && *args.size == 0;
     PLY_CHECK(CopyUp(parts, inode, drops_data ? CopyUpData::kNone : CopyUpData::kAll));
     Status applied = Apply(parts, caller, inode, args);
@@ -126,7 +139,7 @@ Result<AttrReply> SetAttr(Parts& parts, const Caller& caller, NodeId node, Handl
     PLY_TRY(Attr unchanged, StatInode(parts, inode));
     return MakeAttrReply(parts, *inode, unchanged, /*kept=*/false);
   }
-  Result<AttrReply> reply = Change(parts, caller, inode, args);
+  Result<AttrReply> reply = Change(parts, caller, inode, handle != 0, args);
   // Some of it may be done, and what the client has cached is older.
   if (!reply.ok() && parts.invalidator) {
     args.size ? parts.invalidator->InvalidateData(node) : parts.invalidator->InvalidateAttr(node);

@@ -1,10 +1,12 @@
 #include <fcntl.h>
 
 #include "engine/base/planted.h"
+#include "engine/format/protattr.h"
 #include "engine/io/sys_file.h"
 #include "engine/io/sys_open.h"
 #include "engine/io/sys_xattr.h"
 #include "engine/ops/file_access.h"
+#include "engine/ops/guard.h"
 #include "engine/ops/ops.h"
 
 namespace plyfs::ops {
@@ -21,11 +23,20 @@ Result<size_t> WritePages(const FileAccess& access, std::span<const char> data, 
   return sys::Pwrite(access.get(), data.data(), data.size(), offset);
 }
 
+// Of an append-only file a descriptor cannot lose O_APPEND (fs/fcntl.c:setfl).  The client, which does not
+// know that the file is one, lets it; so whoever then writes is refused.
+Status StillAppends(Parts& parts, const FileAccess& access, const WriteFlags& flags) {
+  const bool lost = (access.file->flags & O_APPEND) != 0 && (flags.open_flags & O_APPEND) == 0;
+  if (!lost || flags.from_cache) return OkStatus();
+  return MayUnless(parts, access.file->inode, kFlagAppend);
+}
+
 }  // namespace
 
 Result<size_t> Write(Parts& parts, const Caller& caller, Handle handle, uint64_t offset,
                      std::span<const char> data, const WriteFlags& flags) {
   PLY_TRY(FileAccess access, AccessForWrite(parts, handle));
+  PLY_CHECK(StillAppends(parts, access, flags));
   if (flags.kill_suidgid) PLY_CHECK(KillPrivileges(parts, caller, access, offset));
   // A store through a mapping clears nothing (A11), but the upper filesystem takes any write for a write(2).
   Result<std::string> capability = Errno(ENODATA);

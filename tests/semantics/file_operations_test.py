@@ -17,7 +17,8 @@ from twin import LIBC, TwinTest, libc, main, tried
 KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE = 1, 2, 16
 AT_FDCWD, AT_HANDLE_FID = -100, 0x200
 IN_ALL = 0xFFF
-FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FS_NOATIME_FL = 0x80086601, 0x40086602, 0x80
+FS_IOC_GETFLAGS, FS_IOC_SETFLAGS = 0x80086601, 0x40086602
+FS_IMMUTABLE_FL, FS_APPEND_FL, FS_NOATIME_FL = 0x10, 0x20, 0x80
 F_SETLEASE, F_GETLEASE = 1024, 1025
 
 
@@ -218,6 +219,77 @@ class FileOperations(TwinTest):
             fcntl.ioctl(fd, FS_IOC_SETFLAGS, struct.pack("l", flags ^ FS_NOATIME_FL))
             return os.fstat(fd).st_ctime_ns > before
         self.assertTrue(self.on_both(lambda: None, act))
+
+    # A14: what a file that was opened before it was protected still takes, and what is asked of it by its name.
+    def test_protected_while_it_is_open(self):
+        outcomes = self.on_both(lambda: None, self.protected_outcomes)
+        self.assertEqual(outcomes["ftruncate", "i", "rw"], ("None", 5))
+        self.assertEqual(outcomes["fallocate", "i", "rw"], ("EPERM", 8192))
+
+    def protected_outcomes(self):
+        calls = {
+            "pwrite": lambda fd, _: os.pwrite(fd, b"x", 0),
+            "ftruncate": lambda fd, _: os.ftruncate(fd, 5),
+            "fallocate": lambda fd, _: fallocate(fd, 0, 0, 9000),
+            "keep size": lambda fd, _: fallocate(fd, KEEP_SIZE, 0, 9000),
+            "punch": lambda fd, _: fallocate(fd, PUNCH_HOLE | KEEP_SIZE, 0, 4096),
+            "zero": lambda fd, _: fallocate(fd, ZERO_RANGE, 0, 4096),
+            "copy to": lambda fd, _: os.copy_file_range(self.source, fd, 100, 0, 0),
+            "copy from": lambda fd, _: os.copy_file_range(fd, self.source, 100, 0, 0),
+            "fchmod": lambda fd, _: os.fchmod(fd, 0o600),
+            "fchown": lambda fd, _: os.fchown(fd, 1, 1),
+            "fchown to nobody else": lambda fd, _: os.fchown(fd, -1, -1),
+            "touch": lambda fd, _: os.utime(fd),
+            "set times": lambda fd, _: os.utime(fd, (5, 5)),
+            "setxattr": lambda fd, _: os.setxattr(fd, "user.a", b"1"),
+            "truncate": lambda _, path: os.truncate(path, 5),
+            "unlink": lambda _, path: os.unlink(path),
+            "link": lambda _, path: os.link(path, path + "-"),
+            "open": lambda _, path: os.close(os.open(path, os.O_WRONLY)),
+            "open to append": lambda _, path: os.close(os.open(path, os.O_WRONLY | os.O_APPEND)),
+        }
+        self.source = self.open("m/source", os.O_RDWR | os.O_CREAT)
+        os.pwrite(self.source, bytes(8192), 0)
+        return {(name, letters, mode): self.outcome(call, self.path("m", f"{name}-{letters}-{mode}"), flags, opened)
+                for name, call in calls.items()
+                for letters, flags in (("i", FS_IMMUTABLE_FL), ("a", FS_APPEND_FL), ("ia", FS_IMMUTABLE_FL | FS_APPEND_FL))
+                for mode, opened in (("rw", os.O_RDWR), ("append", os.O_RDWR | os.O_APPEND), ("r", os.O_RDONLY))}
+
+    @staticmethod
+    def outcome(call, path, flags, opened):
+        """What a call on a file says that was opened first and protected then, and the size that it has after it."""
+        with open(path, "wb") as file:
+            file.write(bytes(8192))
+        fd = os.open(path, opened)
+        control = os.open(path, os.O_RDONLY)
+        was = struct.unpack("l", fcntl.ioctl(control, FS_IOC_GETFLAGS, bytes(8)))[0]
+        fcntl.ioctl(control, FS_IOC_SETFLAGS, struct.pack("l", was | flags))
+        try:
+            return str(tried(call, fd, path)), os.fstat(fd).st_size
+        finally:
+            fcntl.ioctl(control, FS_IOC_SETFLAGS, struct.pack("l", was))
+            os.close(fd)
+            os.close(control)
+
+    # A14: the kernel lets nobody take O_APPEND from an append-only file's descriptor; plyfs refuses the write then.
+    def test_an_append_only_file_is_appended_to(self):
+        def act():
+            path = self.path("m/log")
+            with open(path, "wb") as file:
+                file.write(b"first line")
+            control = self.open("m/log")
+            was = struct.unpack("l", fcntl.ioctl(control, FS_IOC_GETFLAGS, bytes(8)))[0]
+            fcntl.ioctl(control, FS_IOC_SETFLAGS, struct.pack("l", was | FS_APPEND_FL))
+            fd = self.open("m/log", os.O_WRONLY | os.O_APPEND)
+            written = [tried(os.write, fd, b" and more")]
+            if tried(fcntl.fcntl, fd, fcntl.F_SETFL, 0) != "EPERM":
+                written.append(tried(os.pwrite, fd, b"FIRST", 0))
+            else:
+                written.append("EPERM")
+            fcntl.ioctl(control, FS_IOC_SETFLAGS, struct.pack("l", was))
+            with open(path, "rb") as file:
+                return written, file.read()
+        self.assertEqual(self.on_both(lambda: None, act), ([9, "EPERM"], b"first line and more"))
 
     # F20: stores through a mapping and writes through a descriptor are one file.
     def test_shared_mappings(self):
