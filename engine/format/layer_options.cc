@@ -47,6 +47,23 @@ std::string OnePath(const OptionDraft& draft, std::string_view value) {
   return draft.verbatim ? std::string(value) : Unescape(value);
 }
 
+// lowerdir+ and datadir+ take a path as it is (M6); but a comma that ends no option has a backslash before
+// it.
+std::string AddedPath(const OptionDraft& draft, std::string_view value) {
+  if (draft.verbatim) return std::string(value);
+  std::string path;
+  for (size_t i = 0; i < value.size(); ++i) {
+    const bool escapes = value.substr(i).starts_with("\\,");
+    if (!escapes) path += value[i];
+  }
+  return path;
+}
+
+bool MayAdd(OptionDraft& draft) {
+  return !draft.lowers_replace ||
+         draft.Fail("stands after lowerdir=, to which nothing can be added", "use one of the two");
+}
+
 bool SetLowersFromList(OptionDraft& draft, std::string_view name) {
   if (!draft.context->read_list) return draft.Fail("files are not read here");
   Result<std::string> text = draft.context->read_list(name);
@@ -86,11 +103,8 @@ bool SetLowers(OptionDraft& draft, std::string_view value) {
 }
 
 bool AddLower(OptionDraft& draft, std::string_view value) {
-  std::string path = OnePath(draft, value);
-  if (!CheckPath(draft, path)) return false;
-  if (draft.lowers_replace) {
-    return draft.Fail("stands after lowerdir=, to which nothing can be added", "use one of the two");
-  }
+  std::string path = AddedPath(draft, value);
+  if (!CheckPath(draft, path) || !MayAdd(draft)) return false;
   if (!draft.out.stack.datadirs.empty()) {
     return draft.Fail("an ordinary layer after a data-only one",
                       "put every lowerdir+= before the first datadir+=");
@@ -100,12 +114,11 @@ bool AddLower(OptionDraft& draft, std::string_view value) {
 }
 
 bool AddData(OptionDraft& draft, std::string_view value) {
-  std::string path = OnePath(draft, value);
-  if (!CheckPath(draft, path)) return false;
+  std::string path = AddedPath(draft, value);
+  if (!CheckPath(draft, path) || !MayAdd(draft)) return false;
   if (draft.out.stack.lowerdirs.empty()) {
-    return draft.Fail("a data-only layer above every ordinary one", "put lowerdir= or lowerdir+= before it");
+    return draft.Fail("a data-only layer above every ordinary one", "put lowerdir+= before it");
   }
-  draft.out.lowerdir_text.clear();  // the second reading of lowerdir= would drop this layer
   draft.out.stack.datadirs.push_back(std::move(path));
   return true;
 }

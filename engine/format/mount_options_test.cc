@@ -92,7 +92,8 @@ TEST_F(MountOptions, RepeatableLayers) {
   EXPECT_THAT(o.stack.lowerdirs, ElementsAre("/a:b", "/c"));
   EXPECT_THAT(o.stack.datadirs, ElementsAre("/d", "/e"));
   EXPECT_THAT(Good("lowerdir+=/a,lowerdir=/b").stack.lowerdirs, ElementsAre("/b"));
-  EXPECT_THAT(Good("lowerdir=/a,datadir+=/d").stack.datadirs, ElementsAre("/d"));
+  EXPECT_THAT(Good(R"(lowerdir+=/a\:b\\c\,d,datadir+=/e\:f)").stack.lowerdirs, ElementsAre(R"(/a\:b\\c,d)"));
+  Bad("lowerdir=/a,datadir+=/d", "datadir+=/d");
   Bad("lowerdir=/a,lowerdir+=/b", "lowerdir+=/b");
   Bad("lowerdir+=/a,datadir+=/d,lowerdir+=/b", "lowerdir+=/b");
   Bad("datadir+=/d", "datadir+=/d");
