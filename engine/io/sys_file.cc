@@ -43,6 +43,11 @@ Result<size_t> Pwrite(int fd, const void* buffer, size_t size, uint64_t offset) 
   });
 }
 
+bool WritesAtEnd(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  return flags >= 0 && (flags & O_APPEND) != 0;
+}
+
 Status Ftruncate(int fd, uint64_t size) {
   return Do(Op::kTruncate, [&] { return ::ftruncate(fd, static_cast<off_t>(size)); });
 }

@@ -18,6 +18,8 @@ namespace plyfs::sys {
 // only when nothing was transferred before it, as with read(2) and write(2).
 Result<size_t> Pread(int fd, void* buffer, size_t size, uint64_t offset);
 Result<size_t> Pwrite(int fd, const void* buffer, size_t size, uint64_t offset);
+// Whether Pwrite writes at the end whatever the offset (O_APPEND).
+bool WritesAtEnd(int fd);
 
 Status Ftruncate(int fd, uint64_t size);
 Status Fallocate(int fd, int mode, uint64_t offset, uint64_t size);

@@ -30,6 +30,13 @@ int BackingFlags(const Parts& parts, uint32_t flags) {
   return static_cast<int>(flags) & kept;
 }
 
+Result<UniqueFd> OpenBacking(Parts& parts, const InodeRef& inode, uint32_t flags) {
+  const int backing = BackingFlags(parts, flags);
+  Result<UniqueFd> data = OpenData(parts, inode, backing);
+  if (data.error() == EPERM && (flags & O_APPEND) != 0) return OpenData(parts, inode, backing | O_APPEND);
+  return data;
+}
+
 Result<bool> CacheStillTrue(Inode& inode, int fd) {
   PLY_TRY(struct statx st, sys::StatxFd(fd));
   uint64_t stamp = DataStamp(st.stx_size, st.stx_mtime.tv_sec, st.stx_mtime.tv_nsec);
@@ -68,7 +75,7 @@ Result<FileAccess> AccessFile(Parts& parts, Handle handle) {
   bool on_upper = access.inode().is_upper();
   access.fd = parts.file_fds.Find(FdKey(handle, on_upper));
   if (access.fd) return access;
-  PLY_TRY(UniqueFd fd, OpenData(parts, access.file->inode, BackingFlags(parts, access.file->flags)));
+  PLY_TRY(UniqueFd fd, OpenBacking(parts, access.file->inode, access.file->flags));
   access.fd = Share(std::move(fd));
   parts.file_fds.Put(FdKey(handle, on_upper), access.fd);
   if (on_upper) parts.file_fds.Erase(FdKey(handle, false));

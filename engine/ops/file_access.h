@@ -31,6 +31,10 @@ void RemoveOpenFile(Parts& parts, Handle handle);
 // O_DSYNC of the client's, the latter two not on a volatile mount (M29).
 int BackingFlags(const Parts& parts, uint32_t flags);
 
+// What a handle reads and writes, opened so.  To append to a file that its own filesystem takes for
+// append-only, as kernels before 5.15 left them in upper, also with O_APPEND: nothing else opens it.
+Result<UniqueFd> OpenBacking(Parts& parts, const InodeRef& inode, uint32_t flags);
+
 // A data stamp that no file has: the client has pages that are not on disk.  Only an open takes it back.
 inline constexpr uint64_t kPagesDiffer = 2;
 

@@ -4,17 +4,23 @@
 
 #include "engine/format/protattr.h"
 #include "engine/io/sys_file.h"
+#include "engine/io/sys_stat.h"
 #include "engine/ops/locate.h"
 
 namespace plyfs {
 namespace {
 
-// Of the record on an upper object; of the filesystem's own flags on a lower one.
+static_assert(STATX_ATTR_IMMUTABLE == kFlagImmutable && STATX_ATTR_APPEND == kFlagAppend);
+
+// Of the record on an upper object, and of flags of its own, which kernels before 5.15 gave it
+// (fs/overlayfs/util.c:ovl_check_protattr); of the filesystem's flags on a lower one.
 Result<uint32_t> ReadProtection(Parts& parts, const InodeRef& inode) {
   if (inode->is_upper()) {
     PLY_TRY(UniqueFd fd, OpenUpper(parts, inode, O_PATH));
     PLY_TRY(auto record, parts.records.Get(fd.get(), Record::kProtattr));
-    return record ? ParseProtattr(*record) : 0;
+    PLY_TRY(struct statx own, sys::StatxFd(fd.get()));
+    return (record ? ParseProtattr(*record) : 0) |
+           (static_cast<uint32_t>(own.stx_attributes) & kProtectFlags);
   }
   PLY_TRY(UniqueFd fd, OpenObject(parts, inode, O_RDONLY));
   Result<int> flags = sys::GetFlags(fd.get());

@@ -30,7 +30,7 @@ Result<Opened> Open(Parts& parts, const Caller& caller, NodeId node, uint32_t fl
     PLY_CHECK(CopyUp(parts, inode, truncates ? CopyUpData::kNone : CopyUpData::kAll));
   }
   bool on_upper = inode->is_upper();
-  Result<UniqueFd> data = OpenData(parts, inode, BackingFlags(parts, flags));
+  Result<UniqueFd> data = OpenBacking(parts, inode, flags);
   // The client looks the name up again and finds what is there now (fs/namei.c:do_filp_open).
   if (data.error() == ESTALE) DoubtNames(parts, inode);
   PLY_TRY(UniqueFd fd, std::move(data));

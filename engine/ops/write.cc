@@ -15,6 +15,9 @@ namespace {
 // The client writes its pages back through whatever handle there is, and the last of them is as long as the
 // file: not what O_DIRECT takes.
 Result<size_t> WritePages(const FileAccess& access, std::span<const char> data, uint64_t offset) {
+  // An append-only file of the upper filesystem's own, which the client lets a program map (A14): the end is
+  // not where such a page belongs.
+  if ((access.file->flags & O_APPEND) != 0 && sys::WritesAtEnd(access.get())) return Errno(EPERM);
   if ((access.file->flags & O_DIRECT) != 0) {
     if (Result<UniqueFd> buffered = sys::Reopen(access.get(), O_WRONLY); buffered.ok()) {
       return sys::Pwrite(buffered->get(), data.data(), data.size(), offset);

@@ -271,6 +271,54 @@ class FileOperations(TwinTest):
             os.close(fd)
             os.close(control)
 
+    # A14: kernels before 5.15 set the flags on the upper object itself, and they protect it still.
+    def test_flags_of_upper_itself(self):
+        flagged = {"log": FS_APPEND_FL, "fixed": FS_IMMUTABLE_FL, "d": FS_IMMUTABLE_FL}
+
+        def flag(name, wanted):
+            fd = self.open(f"u/{name}", os.O_RDONLY)
+            was = struct.unpack("l", fcntl.ioctl(fd, FS_IOC_GETFLAGS, bytes(8)))[0]
+            fcntl.ioctl(fd, FS_IOC_SETFLAGS,
+                        struct.pack("l", was & ~(FS_APPEND_FL | FS_IMMUTABLE_FL) | wanted))
+
+        def lay():
+            os.makedirs(self.path("u/d/sub"))
+            self.write("u/d/sub/f", "")
+            for name in ("log", "fixed"):
+                self.write(f"u/{name}", "first")
+            for name, wanted in flagged.items():
+                flag(name, wanted)
+
+        def appended(flags):
+            fd = os.open(self.path("m/log"), flags | os.O_APPEND)
+            written = os.write(fd, b" more")
+            os.close(fd)
+            return written
+
+        def act():
+            try:
+                return self.outcomes_of_flagged(appended, flagged), self.read("u/log")
+            finally:
+                for name in flagged:
+                    flag(name, 0)
+        outcomes, log = self.on_both(lay, act)
+        self.assertEqual(outcomes[:3], [5, 5, "EPERM"])
+        self.assertEqual(outcomes[8], "EPERM")
+        self.assertEqual(log, "first more more")
+
+    def outcomes_of_flagged(self, appended, names):
+        def path(name):
+            return self.path("m", name)
+
+        def flags(name):
+            return struct.unpack("l", fcntl.ioctl(self.open(f"m/{name}", os.O_RDONLY), FS_IOC_GETFLAGS, bytes(8)))[0]
+        return [tried(appended, os.O_WRONLY), tried(appended, os.O_RDWR), tried(os.open, path("log"), os.O_WRONLY),
+                tried(os.truncate, path("log"), 0), tried(os.open, path("fixed"), os.O_WRONLY | os.O_APPEND),
+                tried(os.chmod, path("fixed"), 0o600), tried(os.unlink, path("log")),
+                tried(os.rename, path("fixed"), path("x")), tried(os.rmdir, path("d/sub")),
+                tried(os.mkdir, path("d/new")),
+                [flags(name) & (FS_APPEND_FL | FS_IMMUTABLE_FL) for name in names]]
+
     # A14: the kernel lets nobody take O_APPEND from an append-only file's descriptor; plyfs refuses the write then.
     def test_an_append_only_file_is_appended_to(self):
         def act():
