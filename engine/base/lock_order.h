@@ -21,6 +21,7 @@ enum class LockRank : uint8_t {
   // Leaves from here on.
   kDentries,
   kMergedDir,
+  kNumberClaims,
   kFreeSlots,
   kLayerSets,
   kHandles,

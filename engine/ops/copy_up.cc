@@ -55,7 +55,11 @@ void PublishObject(Parts& parts, const InodeRef& inode, const StagedCopy& staged
   parts.tree.inodes.Rekey(*inode, staged.object);
   inode->MarkUpper(staged.object);
   // A file whose links part is a new file with its own number (S6).
-  if (staged.splits || Planted(Plant::kCopyUpNumber)) inode->SetIno(MapIno(parts, staged.object));
+  if (staged.splits || Planted(Plant::kCopyUpNumber)) {
+    inode->SetIno(MapIno(parts, staged.object));
+  } else {
+    parts.tree.numbers.Take(inode->st_ino(), staged.object);
+  }
   inode->DropAttr();
   if (parts.invalidator) parts.invalidator->InvalidateAttr(inode->id());
 }

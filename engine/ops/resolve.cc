@@ -96,6 +96,18 @@ void KeepDirectory(Parts& parts, const InodeRef& dir, Name name, const Probed& f
   }
 }
 
+// Whether a number that is not the upper object's own is another's (L14).
+bool IsTaken(Parts& parts, const Probed& found, uint64_t number) {
+  if (!found.upper) return false;
+  const ObjectId upper = ObjectIdOf(found.top);
+  return number != MapIno(parts, upper) && !parts.tree.numbers.Claim(number, upper);
+}
+
+// Not by the one that the layers say (D10).
+void ListByItsNumber(Parts& parts, const InodeRef& dir, Name name, const Inode& inode) {
+  dir->ChangeListing([&](MergedDir& listing) { listing.SetIno(name.bytes(), inode.st_ino()); });
+}
+
 }  // namespace
 
 LowerAnchor DataOf(const Probed& found) {
@@ -113,6 +125,7 @@ InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found
   InodeInit init = is_dir ? DirInit(parts, found, copies) : FileInit(parts, found);
   DirLowers lowers = init.lowers;
   uint64_t number_in_layers = init.st_ino;
+  if (IsTaken(parts, found, init.st_ino)) init.st_ino = MapIno(parts, init.upper);
   InodeRef inode = parts.tree.inodes.Intern(KnownAs(parts, *dir, name, found), std::move(init));
   if (!is_dir) {
     if (inode->unlinked()) {
@@ -122,6 +135,7 @@ InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found
       inode->SetDataStamp(0);
     }
     inode->AddName(dir, name.bytes());
+    if (found.upper && inode->st_ino() != number_in_layers) ListByItsNumber(parts, dir, name, *inode);
     return inode;
   }
   // A hand has moved it: the place where it was known is told as any name that changes.
@@ -131,9 +145,7 @@ InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found
   }
   parts.tree.inodes.NameDirectory(*inode, dir, name.bytes());
   // It keeps its number whatever joins it, and is listed by it (D10).
-  if (inode->st_ino() != number_in_layers) {
-    dir->ChangeListing([&](MergedDir& listing) { listing.SetIno(name.bytes(), inode->st_ino()); });
-  }
+  if (inode->st_ino() != number_in_layers) ListByItsNumber(parts, dir, name, *inode);
   if (!SameLowers(inode->lowers(), lowers)) {
     // A layer gained or lost the directory by hand.
     inode->SetLowers(std::move(lowers));

@@ -15,12 +15,14 @@
 #include "engine/tree/layer_set.h"
 #include "engine/tree/list_habits.h"
 #include "engine/tree/listing_clock.h"
+#include "engine/tree/number_claims.h"
 
 namespace plyfs {
 
 struct Tree {
   DentryCache dentries;
   InodeTable inodes{dentries};
+  NumberClaims numbers{inodes};
   LayerSetTable layer_sets;
   ListingClock listings;  // after inodes: holds references
   ListHabits habits;

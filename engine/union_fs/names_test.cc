@@ -462,6 +462,29 @@ TEST_F(NamesTest, OneLowerDirectoryAtTwoPlacesIsTwo) {
   EXPECT_EQ(Read("x/sub/f"), "new");
 }
 
+// rules: L14 D10
+TEST_F(NamesTest, TwoCopiesOfOneObjectHaveTwoNumbers) {
+  Put("b/f", "low");
+  Put("b/d/inner", "low");
+  Mount();
+  ASSERT_EQ(Write("f", "copied"), 0);
+  ASSERT_EQ(Write("d/inner", "copied"), 0);
+  Unmount();
+  const std::string upper = (root_ / "u").string();
+  ASSERT_EQ(std::system(("cd " + upper + " && cp -a f f2 && cp -a d d2").c_str()), 0);
+  SetRecord("u/d2", "redirect", "/d");
+  Mount();
+  for (const char* name : {"f", "d", "d/inner"}) {
+    const std::string one = name, two = one.substr(0, 1) + "2" + one.substr(1);
+    ASSERT_NE(Walk(one), 0u);
+    ASSERT_NE(Walk(two), 0u);
+    EXPECT_NE(Walk(one), Walk(two)) << name;
+    EXPECT_NE(Stat(one).ino, Stat(two).ino) << name;
+  }
+  EXPECT_EQ(Read("f2"), "copied");
+  EXPECT_EQ(Read("d2/inner"), "copied");
+}
+
 // Names that were made and removed again take no memory, whether or not the directory is listed from what is
 // known of it.
 TEST_F(NamesTest, AnEmptiedDirectoryLeavesNoNamesBehind) {
