@@ -349,7 +349,7 @@ void Inode::NoteCapabilityRemoved(int32_t thread) {
 
 int32_t Inode::TakeCapabilityRemoved() {
   TinyLock lock(mu_);
-  const int32_t thread = odd() ? std::exchange(odd()->capability_removed_by, 0) : 0;
+  const int32_t thread = odd() ? std::exchange(odd()->capability_removed_by, kNobody) : kNobody;
   Tidy();
   return thread;
 }

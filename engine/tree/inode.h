@@ -270,7 +270,8 @@ class Inode {
   }
 
   // The thread that removed the file's capability last, once: the client does so before a write
-  // (set_attr.cc).
+  // (set_attr.cc).  0 is any thread outside our pid namespace, kNobody none.
+  static constexpr int32_t kNobody = -1;
   void NoteCapabilityRemoved(int32_t thread);
   int32_t TakeCapabilityRemoved();
 
@@ -313,9 +314,9 @@ class Inode {
     LowerAnchor data;  // metacopy files (L16, L20)
     ObjectId object;   // where ObjectAt says so
     std::shared_ptr<const void> keeper;
-    int32_t capability_removed_by = 0;
+    int32_t capability_removed_by = kNobody;
     bool nothing() const {
-      return !data.exists() && !object.known() && !keeper && capability_removed_by == 0;
+      return !data.exists() && !object.known() && !keeper && capability_removed_by == kNobody;
     }
   };
   struct Below {
