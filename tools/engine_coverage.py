@@ -29,6 +29,11 @@ class File:
         with open(path, encoding="utf-8") as source:
             self.text = source.read().splitlines()
 
+    def is_constant(self, branch):
+        """Whether its condition is written as a constant, as of while (true): it has one outcome, and no counter."""
+        line, column, last_line, last_column = branch[:4]
+        return line == last_line and self.text[line - 1][column - 1:last_column - 1] in ("true", "false")
+
     def is_bug(self, number):
         return "PLY_BUG(" in self.text[number - 1]
 
@@ -112,7 +117,7 @@ def read_branches(files, export):
         at = files.get(os.path.relpath(one["filename"]))
         if not at:
             continue
-        found = [((b[0], b[1]), b[4], b[5]) for b in one["branches"]]
+        found = [((b[0], b[1]), b[4], b[5]) for b in one["branches"] if not at.is_constant(b)]
         for expansion in one["expansions"]:
             where = tuple(expansion["source_region"][:2])
             found += [(where + (b[0], b[1]), b[4], b[5]) for b in expansion["branches"]]
