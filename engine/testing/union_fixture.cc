@@ -351,7 +351,7 @@ void UnionFixture::ViewInto(NodeId dir, const std::string& prefix, TreeText* vie
       continue;
     }
     const Attr& attr = entry->attr;
-    EXPECT_EQ(attr.ino, ino) << path;
+    EXPECT_TRUE(attr.ino == ino || !numbers_agree_) << path << " " << attr.ino << " " << ino;
     std::string& text = (*view)[path];
     text = Octal(attr.mode) + " " + std::to_string(attr.uid) + ":" + std::to_string(attr.gid);
     if (S_ISDIR(attr.mode)) {

@@ -80,6 +80,9 @@ class UnionFixture : public ::testing::Test {
   // All of the merged view: type, mode, owner, links of files, text or target of each path; listings agree
   // with lookups, numbers of listings with those of attributes (D10).
   TreeText View();
+  // That listings and attributes give the same number is looked at too; not where a test lets calls say that
+  // there is no record of it.
+  bool numbers_agree_ = true;
 
   std::filesystem::path root_;
   std::unique_ptr<UnionFs> fs_;
