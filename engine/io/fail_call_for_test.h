@@ -37,7 +37,7 @@ class FailCall : public FaultHook {
 inline std::vector<int> AnswersOf(Op op) {
   switch (op) {
     case Op::kOpen:
-      return {ENOENT, ENOTDIR, EACCES, ELOOP, EPERM, EXDEV, EMFILE, ESTALE};
+      return {ENOENT, ENOTDIR, EACCES, ELOOP, EPERM, EXDEV, ESTALE};
     case Op::kCreate:
       return {EEXIST, EOPNOTSUPP, EISDIR, EROFS, ENOSPC, EACCES};
     case Op::kStatx:
