@@ -65,27 +65,40 @@ class EveryLayerCallTest : public ::testing::Test {
     }
   }
 
-  // Whatever the file says of the layer is so, if it says anything.
-  void ExpectTrue(IndexFile& file, const Layer& layer) const {
+  // Likewise with each call giving each answer that it may give.
+  static void ForEachAnswerOfEachCall(const std::function<void(AnswerCall& answer)>& act) {
+    const auto open_before = OpenDescriptors();
+    ForEachAnswer([&](AnswerCall& answer) {
+      if (HasFailure()) return;
+      act(answer);
+      EXPECT_EQ(OpenDescriptors(), open_before) << OpName(answer.op()) << "=" << answer.error();
+    });
+  }
+
+  // Whatever the file says of the layer is so, if it says anything.  Where a call said that something is not
+  // there, the file may say so too.
+  void ExpectTrue(IndexFile& file, const Layer& layer, bool all = true) const {
     for (const char* path : {"d", "d/f", "d/sub", "d/sub/g", "link", "empty"}) {
       const fs::path at = path;
       const auto answer =
           file.Ask(at.has_parent_path() ? at.parent_path().string() : ".", at.filename().string());
       if (!answer.known) continue;
+      if (!all && !answer.held) continue;
       ASSERT_TRUE(answer.held) << path;
       const IndexEntryView& entry = answer.held->entry;
       const struct statx now = *sys::Statx(AT_FDCWD, At(path).c_str());
       EXPECT_EQ(ObjectIdOf(now), ObjectIdOf(StatOf(entry, layer.device()))) << path;
       EXPECT_EQ(AttrOf(now).mode, entry.attr().mode) << path;
       EXPECT_EQ(entry.target(), S_ISLNK(now.stx_mode) ? "d/f" : "") << path;
-      if (at == "d/f") EXPECT_TRUE(entry.record("user.overlay.metacopy") && entry.others());
+      if (all && at == "d/f") EXPECT_TRUE(entry.record("user.overlay.metacopy") && entry.others());
     }
     for (const char* path : {".", "d", "d/sub", "empty"}) {
       const auto dir = file.Find(path);
       if (!dir) continue;
       std::ptrdiff_t entries = 0;
       const Status visited = file.Visit(*dir, [&](const IndexEntryView&) { return ++entries, OkStatus(); });
-      if (visited.ok()) EXPECT_EQ(entries, std::distance(fs::directory_iterator(At(path)), {})) << path;
+      if (all && visited.ok())
+        EXPECT_EQ(entries, std::distance(fs::directory_iterator(At(path)), {})) << path;
     }
   }
 
@@ -119,6 +132,43 @@ TEST_F(EveryLayerCallTest, WritingAnIndex) {
     ASSERT_TRUE(file) << line;
     ExpectTrue(*file, *layer);
   });
+}
+
+// What may not be read, or is gone when it is looked at, is left out or left to the layer.
+TEST_F(EveryLayerCallTest, WritingAnIndexOfWhatAnswersOtherwise) {
+  std::string line;
+  const UniqueFd folder = *OpenIndexFolder(root_ / "files", &line);
+  const std::unique_ptr<Layer> layer = *Layer::Open(0, root_ / "layer");
+  const auto told = [](const IndexProgress&) {};
+  int written = 0, refused = 0;
+  ForEachAnswerOfEachCall([&](AnswerCall& answer) {
+    fs::remove_all(root_ / "files");
+    fs::create_directory(root_ / "files");
+    const UniqueFd fresh = *OpenIndexFolder(root_ / "files", &line);
+    line.clear();
+    Result<IndexProgress> done = Errno(ENOSYS);
+    {
+      ScopedFaults faults(&answer);
+      done = WriteLayerIndex(root_ / "layer", fresh.get(), told, &line);
+    }
+    SCOPED_TRACE(std::string(OpName(answer.op())) + "=" + std::to_string(answer.error()));
+    ExpectNoTemporary();
+    if (!done.ok()) {
+      ++refused;
+      EXPECT_FALSE(line.empty());
+      EXPECT_TRUE(fs::is_empty(root_ / "files") || answer.op() == Op::kFsync);
+      return;
+    }
+    ++written;
+    IndexMemory memory(1 << 20);
+    std::string why;
+    Result<UniqueFd> opened = OpenIndexFolder(root_ / "files", &why);
+    ASSERT_TRUE(opened.ok()) << why;
+    auto file = IndexFile::Open(opened->get(), *layer, IndexFile::Terms{true, false}, &memory, &why);
+    if (file) ExpectTrue(*file, *layer, answer.error() == 0);
+  });
+  EXPECT_GT(written, 20);
+  EXPECT_GT(refused, 20);
 }
 
 TEST_F(EveryLayerCallTest, ReadingAnIndex) {
@@ -185,6 +235,32 @@ TEST_F(EveryLayerCallTest, OpeningAStackThatHasIndices) {
   EXPECT_GT(refused, 5);
 }
 
+TEST_F(EveryLayerCallTest, OpeningAStackThatAnswersOtherwise) {
+  StackConfig config;
+  config.lowerdirs = {root_ / "layer/d", root_ / "layer/empty"};
+  config.datadirs = {root_ / "files"};
+  config.index_dir = root_ / "files";
+  config.lower = LowerMode::kFrozen;
+  int refused = 0, without = 0;
+  ForEachAnswerOfEachCall([&](AnswerCall& answer) {
+    ScopedFaults faults(&answer);
+    std::string line;
+    auto stack = LayerStack::Open(config, &line);
+    if (!stack.ok()) {
+      EXPECT_FALSE(line.empty());
+      ++refused;
+      return;
+    }
+    const Status taken = (*stack)->TakeIndices(config, 10, 1 << 20, &line);
+    EXPECT_TRUE(taken.ok() || line.starts_with("index_dir=")) << line;  // where there is no such folder
+    without += taken.ok() ? 0 : 1;
+    EXPECT_EQ((*stack)->lower_count(), 2);
+    EXPECT_FALSE((*stack)->indexed());
+  });
+  EXPECT_GT(refused, 10);
+  EXPECT_GE(without, 2);
+}
+
 TEST_F(EveryLayerCallTest, OriginsAreRightOrUnknown) {
   StackConfig config;
   config.lowerdirs = {root_ / "layer"};
@@ -206,6 +282,32 @@ TEST_F(EveryLayerCallTest, OriginsAreRightOrUnknown) {
     unknown += found.ok() && *found ? 0 : 1;
   });
   EXPECT_GE(unknown, 3);
+  ForEachAnswerOfEachCall([&](AnswerCall& answer) {
+    const auto fresh = *LayerStack::Open(config, &line);  // a layer keeps what it has looked beneath
+    ScopedFaults faults(&answer);
+    const auto store = OriginStore::Open(*fresh, false);
+    const Result<std::string> made = store->Make(fresh->lower(0), fd.get());
+    EXPECT_TRUE(!made.ok() || made->empty() || *made == right);
+    const Result<std::optional<ObjectId>> found = store->Find(right, S_IFREG);
+    EXPECT_TRUE(!found.ok() || !*found || **found == object);
+  });
+  // What passes is an error; that the object is gone is none.
+  for (const int error : {EIO, ENOMEM, EMFILE, ENFILE, ESTALE, ENOENT, EPERM}) {
+    const auto store = OriginStore::Open(*stack, false);
+    auto plan = FaultPlan::Parse("statx=" + std::string(strerrorname_np(error)));
+    ScopedFaults faults(plan->get());
+    const Result<std::optional<ObjectId>> found = store->Find(right, S_IFREG);
+    const bool passes = error == EIO || error == ENOMEM || error == EMFILE || error == ENFILE;
+    EXPECT_EQ(found.error(), passes ? error : 0);
+    EXPECT_TRUE(passes || !*found);
+  }
+  const auto store = OriginStore::Open(*stack, /*zero_uuid=*/true);
+  EXPECT_EQ(**store->Find(*store->Make(layer, fd.get()), S_IFREG), object);
+  EXPECT_FALSE(*store->Find(right, S_IFDIR));
+  EXPECT_FALSE(*store->Find("no origin", S_IFREG));
+  // One of several links has no number of its own.
+  fs::create_hard_link(At("d/f"), At("d/second"));
+  EXPECT_FALSE(*store->Find(right, S_IFREG));
 }
 
 }  // namespace

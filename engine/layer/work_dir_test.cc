@@ -166,10 +166,13 @@ TEST_F(WorkDirTest, TheLocksAreHeldUntilTheyAreLetGo) {
   for (const char* name : {"u", "w"}) {
     EXPECT_FALSE(LockDirectory(opened(name).get(), std::chrono::milliseconds(1))) << name;
   }
+  const Result<std::unique_ptr<Layer>> upper = Layer::Open(kUpper, config_.upperdir);
+  EXPECT_EQ(LockHolder((*upper)->root_id()), " (pid " + std::to_string(::getpid()) + ")");
   work->Unlock();
   for (const char* name : {"u", "w"}) {
     EXPECT_TRUE(LockDirectory(opened(name).get(), std::chrono::milliseconds(1))) << name;
   }
+  EXPECT_EQ(LockHolder((*upper)->root_id()), "");
   EXPECT_FALSE(LockDirectory(-1, std::chrono::milliseconds(1)));
 }
 
