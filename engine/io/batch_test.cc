@@ -188,11 +188,34 @@ TEST_P(BatchTest, InjectedFaultIsTheOutcomeOfItsProbe) {
   }
 }
 
+TEST_P(BatchTest, InjectedFaultIsTheOutcomeOfItsStat) {
+  MakeLayers(10, 1);
+  for (Probe& probe : probes_) probe.path = "top";
+  auto plan = FaultPlan::Parse("statx@3=EIO");
+  ScopedFaults faults(plan->get());
+  ProbeBatch batch(probes_, {.open = false, .stat = true}, Rings());
+  ProbeOutcome outcome;
+  for (size_t i = 0; batch.Next(&outcome); ++i) EXPECT_EQ(outcome.error, i == 2 ? EIO : 0) << i;
+}
+
+TEST_P(BatchTest, ARingThatIsBusyForAWhileDoesNotBreak) {
+  MakeLayers(20, 2);
+  for (const char* text : {"io_uring_submit@1=EAGAIN", "io_uring_submit@1=EBUSY"}) {
+    auto plan = FaultPlan::Parse(text);
+    ScopedFaults faults(plan->get());
+    if (backend() == Backend::kCold) pace_.NoteCold();
+    ProbeBatch batch(probes_, {.open = true, .open_flags = O_PATH, .stat = true}, Rings());
+    ProbeOutcome outcome;
+    for (size_t i = 0; batch.Next(&outcome); ++i) ASSERT_EQ(outcome.error, i % 2 == 0 ? 0 : ENOENT) << i;
+    ExpectBackend(batch);
+  }
+}
+
 TEST_P(BatchTest, ARingThatBreaksLosesNoOutcome) {
   MakeLayers(20, 2);
   std::vector<Probe> many;
   for (size_t i = 0; i < 3000; ++i) many.push_back(probes_[i % probes_.size()]);
-  for (const char* text : {"io_uring_submit=ENOMEM", "io_uring_submit@3+=EIO"}) {
+  for (const char* text : {"io_uring_submit=ENOMEM", "io_uring_submit@3+=EIO", "io_uring_submit=EAGAIN"}) {
     auto plan = FaultPlan::Parse(text);
     ScopedFaults faults(plan->get());
     if (backend() == Backend::kCold) pace_.NoteCold();
@@ -249,6 +272,19 @@ TEST(RingPoolTest, ForbiddenIoUringIsNoError) {
   }
   // Asked once: the answer does not change.
   EXPECT_FALSE(rings.Checkout());
+}
+
+TEST(RingPoolTest, WantOfMemoryPassesButWhatTheKernelLacksDoesNot) {
+  if (!RingPool().Checkout()) GTEST_SKIP() << "no io_uring here";
+  for (const char* error : {"ENOMEM", "EMFILE", "ENOSYS"}) {
+    RingPool rings;
+    {
+      auto plan = FaultPlan::Parse("io_uring_setup@1=" + std::string(error));
+      ScopedFaults faults(plan->get());
+      EXPECT_FALSE(rings.Checkout());
+    }
+    EXPECT_EQ(static_cast<bool>(rings.Checkout()), error != std::string("ENOSYS")) << error;
+  }
 }
 
 TEST(RingPoolTest, RingsAreBoundedAndUsedAgain) {

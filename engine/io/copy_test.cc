@@ -152,6 +152,38 @@ TEST_P(CopyTest, MeansThatAreMissingAreMadeUpFor) {
   EXPECT_TRUE(All(to_.get()) == All(from_.get()));
 }
 
+TEST_P(CopyTest, WhatMeansThatSomethingIsMissingIsNoFailure) {
+  Put(Noise(100 << 10, 15), 0);
+  for (const char* error :
+       {"EXDEV", "EINVAL", "EOPNOTSUPP", "ENOSYS", "ENOTTY", "EPERM", "EACCES", "ETXTBSY", "EIO"}) {
+    ASSERT_TRUE(sys::Ftruncate(to_.get(), 0).ok());
+    const std::string said = error;
+    auto plan = FaultPlan::Parse("clone=" + said + ",copy_file_range=" + said + ",seek=" + said);
+    ScopedFaults faults(plan->get());
+    auto copied = CopyData(from_.get(), to_.get(), 100 << 10, options_);
+    EXPECT_EQ(copied.error(), said == "EIO" ? EIO : 0) << error;
+    if (copied.ok()) EXPECT_TRUE(All(to_.get()) == All(from_.get())) << error;
+  }
+}
+
+TEST_P(CopyTest, AHoleThatCannotBeMadeIsItsErrno) {
+  options_.clone = false;
+  ASSERT_TRUE(sys::Ftruncate(from_.get(), 1 << 20).ok());
+  for (const char* text : {"truncate=ENOSPC", "statx=ENOSPC", "seek=ENOSPC"}) {
+    auto plan = FaultPlan::Parse(text);
+    ScopedFaults faults(plan->get());
+    EXPECT_EQ(CopyData(from_.get(), to_.get(), 1 << 20, options_).error(), ENOSPC) << text;
+  }
+}
+
+TEST_P(CopyTest, CancelledBeforeItBeginsIsEintr) {
+  options_.clone = false;
+  Put("text", 0);
+  options_.cancelled = [] { return true; };
+  EXPECT_EQ(CopyData(from_.get(), to_.get(), 4, options_).error(), EINTR);
+  EXPECT_EQ(All(to_.get()), "");
+}
+
 TEST_P(CopyTest, ARingThatBreaksIsMadeUpFor) {
   Put(Noise(3 << 20, 12), 0);
   auto plan = FaultPlan::Parse("io_uring_submit@3+=ENOMEM");

@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "engine/io/proc_file.h"
 #include "engine/io/temp_dir_for_test.h"
 #include "engine/io/unique_fd.h"
 
@@ -26,12 +27,19 @@ TEST(MountTableTest, LinesInOrderWithoutTornOnes) {
   EXPECT_EQ(lines[0].super_options, "rw,user_id=0");
   EXPECT_EQ(lines[1].super_options, "rw,upperdir=/a\\134\\040b") << "escapes stay: they hide separators";
   EXPECT_EQ(UnescapeOctal("/a\\134\\040b\\9\\04"), "/a\\ b\\9\\04");
+  for (const char* plain : {"\\/40x", "\\0/0x", "\\09x0", "\\04:x"}) EXPECT_EQ(UnescapeOctal(plain), plain);
 }
 
 TEST(MountTableTest, TheRootIsMounted) {
   bool found = false;
   for (const MountLine& line : ReadMountTable()) found = found || line.point == "/";
   EXPECT_TRUE(found);
+}
+
+TEST(ProcFileTest, WhatCannotBeReadIsEmpty) {
+  EXPECT_EQ(ReadProcFile("/proc/none"), "");
+  EXPECT_EQ(ReadProcFile("/proc/self"), "");  // a directory
+  EXPECT_NE(ReadProcFile("/proc/self/status"), "");
 }
 
 TEST(FlockHolderTest, ByTheTextOfProc) {
@@ -41,7 +49,8 @@ TEST(FlockHolderTest, ByTheTextOfProc) {
       "3: FLOCK  ADVISORY  WRITE 13 08:01:98 0 EOF\n"
       "4: FLOCK  ADVISORY  WRITE 14 fd:1f:99 0 EOF\n"
       "4: -> FLOCK  ADVISORY  WRITE 15 08:01:99 0 EOF\n"
-      "5: FLOCK  ADVISORY  WRITE 16 08:01:99 0 EOF\n";
+      "5: FLOCK  ADVISORY  WRITE -1 08:01:99 0 EOF\n"
+      "6: FLOCK  ADVISORY  WRITE 16 08:01:99 0 EOF\n";
   EXPECT_EQ(FlockHolderIn(kLocks, makedev(8, 1), 99), 16);
   EXPECT_EQ(FlockHolderIn(kLocks, makedev(0xfd, 0x1f), 99), 14);
   EXPECT_EQ(FlockHolderIn(kLocks, makedev(8, 2), 99), 0);

@@ -54,6 +54,15 @@ TEST_P(XattrTest, PathAndRealDescriptorsSeeTheSame) {
   EXPECT_EQ(*ListXattr(path.get()), "");
 }
 
+TEST_P(XattrTest, NamesByDirectoryAndName) {
+  UniqueFd real = dir_.Write("f", "");
+  ASSERT_TRUE(FSetXattr(real.get(), "trusted.one", "1").ok());
+  ASSERT_TRUE(SymlinkAt("f", dir_.fd(), "l").ok());
+  EXPECT_EQ(Names(*ListXattrAt(dir_.fd(), "f")), std::set<std::string>{"trusted.one"});
+  EXPECT_EQ(*ListXattrAt(dir_.fd(), "l"), "");  // of the link itself
+  EXPECT_EQ(ListXattrAt(dir_.fd(), "none").error(), ENOENT);
+}
+
 TEST_P(XattrTest, ErrnoIsKept) {
   UniqueFd real = dir_.Write("f", "");
   EXPECT_EQ(GetXattr(real.get(), "trusted.none").error(), ENODATA);
