@@ -198,19 +198,6 @@ TEST_P(BatchTest, InjectedFaultIsTheOutcomeOfItsStat) {
   for (size_t i = 0; batch.Next(&outcome); ++i) EXPECT_EQ(outcome.error, i == 2 ? EIO : 0) << i;
 }
 
-TEST_P(BatchTest, ARingThatIsBusyForAWhileDoesNotBreak) {
-  MakeLayers(20, 2);
-  for (const char* text : {"io_uring_submit@1=EAGAIN", "io_uring_submit@1=EBUSY"}) {
-    auto plan = FaultPlan::Parse(text);
-    ScopedFaults faults(plan->get());
-    if (backend() == Backend::kCold) pace_.NoteCold();
-    ProbeBatch batch(probes_, {.open = true, .open_flags = O_PATH, .stat = true}, Rings());
-    ProbeOutcome outcome;
-    for (size_t i = 0; batch.Next(&outcome); ++i) ASSERT_EQ(outcome.error, i % 2 == 0 ? 0 : ENOENT) << i;
-    ExpectBackend(batch);
-  }
-}
-
 TEST_P(BatchTest, ARingThatBreaksLosesNoOutcome) {
   MakeLayers(20, 2);
   std::vector<Probe> many;

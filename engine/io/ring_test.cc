@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/io/fault.h"
 #include "engine/io/unique_fd.h"
 
 namespace plyfs {
@@ -73,6 +74,32 @@ TEST_F(RingTest, WhatIsCancelledCompletes) {
   EXPECT_EQ(completion->id, 7u);
   EXPECT_EQ(completion->result, -ECANCELED);
   EXPECT_FALSE(lease_->broken());
+}
+
+TEST_F(RingTest, WhatPassesIsAskedAgainAndWhatDoesNotBreaksTheRing) {
+  struct Case {
+    const char* plan;
+    int error;
+  };
+  for (const Case& c : {Case{"io_uring_submit@1=EAGAIN", 0}, Case{"io_uring_submit@1=EBUSY", 0},
+                        Case{"io_uring_submit=EAGAIN", EAGAIN}, Case{"io_uring_submit@1=ENOMEM", ENOMEM}}) {
+    SCOPED_TRACE(c.plan);
+    RingLease ring = rings_.Checkout();
+    ASSERT_TRUE(ring);
+    (void)ring->Prepare(7);
+    unsigned not_taken = 9;
+    {
+      auto plan = FaultPlan::Parse(c.plan);
+      ScopedFaults faults(plan->get());
+      EXPECT_EQ(ring->Submit(&not_taken).error(), c.error);
+    }
+    EXPECT_EQ(not_taken, c.error == 0 ? 0u : 1u);
+    EXPECT_EQ(ring->broken(), c.error != 0);
+    EXPECT_TRUE(c.error != 0 || ring->Wait()->id == 7u);
+    EXPECT_EQ(ring->in_flight(), 0u);
+    // Nothing is ever submitted to a ring that broke.
+    EXPECT_EQ(ring->Submit(&not_taken).error(), c.error == 0 ? 0 : EIO);
+  }
 }
 
 TEST_F(RingTest, ARingIsNotLentWhileSomethingIsInFlight) {

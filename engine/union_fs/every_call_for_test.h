@@ -112,9 +112,9 @@ class EveryCallTest : public UnionFixture {
       SCOPED_TRACE(std::string(OpName(answer.op())) + "=" + std::to_string(answer.error()));
       Mount(config_);
       numbers_agree_ = false;
-      const T view = Look();
+      const T shown = Look();
       numbers_agree_ = true;
-      for (const auto& [path, facts] : view) {
+      for (const auto& [path, facts] : shown) {
         const auto as = [&](const T& view) {
           const auto there = view.find(path);
           return there != view.end() && (TextIn(there->second) == TextIn(facts) || done == Done::kPartly);
