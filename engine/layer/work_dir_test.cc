@@ -157,6 +157,7 @@ TEST_F(WorkDirTest, AVolatileMountKeepsTheNextOneOutUntilItsMarkIsRemoved) {
   EXPECT_EQ(Mount(), 0) << line_;
 }
 
+// rules: M18
 TEST_F(WorkDirTest, TheLocksAreHeldUntilTheyAreLetGo) {
   std::unique_ptr<WorkDir> work;
   ASSERT_EQ(Mount(&work), 0) << line_;
@@ -224,8 +225,8 @@ TEST_F(WorkDirTest, WhatIsDiscardedIsGoneWhateverItIs) {
   EXPECT_FALSE(Exists("w/work/#dir"));
 }
 
-// Whatever a call answers: mounted, or refused with a line that names the option, and nothing stays open or
-// in the way of the next mount. rules: M12 M14 M29
+// Mounted, or refused with nothing left open or in the way of the next mount.
+// rules: M12 M14 M29
 TEST_F(WorkDirTest, EveryAnswerIsTakenOrRefused) {
   for (const FsyncPolicy policy : {FsyncPolicy::kAuto, FsyncPolicy::kVolatile}) {
     config_.fsync = policy;

@@ -117,7 +117,7 @@ TEST_F(EveryMountTest, ThatReadsOtherWhiteouts) {
   CheckAsked();
 }
 
-// rules: X9
+// rules: A6
 TEST_F(EveryMountTest, WhoseRecordsAreOfUsers) {
   Use([](StackConfig* c) {
     c->userxattr = true;

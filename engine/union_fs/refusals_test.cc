@@ -69,7 +69,6 @@ TEST_F(RefusalsTest, AReadOnlyMountTakesNoChange) {
   }
 }
 
-// rules: A
 TEST_F(RefusalsTest, WithoutExtendedAttributesNoneIsShownOrSet) {
   Lay();
   Mount([](StackConfig* c) { c->noxattrs = true; });
@@ -168,7 +167,7 @@ TEST_F(RefusalsTest, WhatAHandleWasNotOpenedFor) {
   EXPECT_EQ(Get("u/own"), "own");
 }
 
-// rules: N12
+// rules: M18
 TEST_F(RefusalsTest, WhatIsLetGoIsFreeForAnotherMount) {
   Lay();
   Mount([](StackConfig* c) { c->lower = LowerMode::kWatch; });
