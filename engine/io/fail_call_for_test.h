@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <iterator>
+#include <string>
 #include <vector>
 
 #include "engine/io/fault.h"
@@ -112,6 +113,9 @@ class AnswerCall : public FaultHook {
   // 0: there is no such answer of that call.
   int error() const { return error_; }
   Op op() const { return op_; }
+  std::string text() const {
+    return op_ == Op::kCount ? "no call" : std::string(OpName(op_)) + "=" + std::to_string(error_);
+  }
 
  private:
   const int nth_;

@@ -71,7 +71,7 @@ class EveryLayerCallTest : public ::testing::Test {
     ForEachAnswer([&](AnswerCall& answer) {
       if (HasFailure()) return;
       act(answer);
-      EXPECT_EQ(OpenDescriptors(), open_before) << OpName(answer.op()) << "=" << answer.error();
+      EXPECT_EQ(OpenDescriptors(), open_before) << answer.text();
     });
   }
 
@@ -152,7 +152,7 @@ TEST_F(EveryLayerCallTest, WritingAnIndexOfWhatAnswersOtherwise) {
       ScopedFaults faults(&answer);
       done = WriteLayerIndex(root_ / "layer", fresh.get(), told, &line);
     }
-    SCOPED_TRACE(std::string(OpName(answer.op())) + "=" + std::to_string(answer.error()));
+    SCOPED_TRACE(answer.text());
     ExpectNoTemporary();
     if (!done.ok()) {
       ++refused;

@@ -243,7 +243,7 @@ TEST_F(WorkDirTest, EveryAnswerIsTakenOrRefused) {
         auto stack = LayerStack::Open(config_, &line_);
         error = stack.ok() ? Mount() : stack.error();
       }
-      SCOPED_TRACE(std::string(OpName(answer.op())) + "=" + std::to_string(answer.error()));
+      SCOPED_TRACE(answer.text());
       if (error != 0) {
         ++refused;
         EXPECT_FALSE(Exists("w/work/incompat/volatile"));

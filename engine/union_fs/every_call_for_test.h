@@ -109,7 +109,7 @@ class EveryCallTest : public UnionFixture {
         ScopedFaults faults(&answer);
         (void)step();
       }
-      SCOPED_TRACE(std::string(OpName(answer.op())) + "=" + std::to_string(answer.error()));
+      SCOPED_TRACE(answer.text());
       Mount(config_);
       numbers_agree_ = false;
       const T shown = Look();
@@ -177,7 +177,7 @@ class EveryCallTest : public UnionFixture {
         ScopedFaults faults(&answer);
         (void)ask(&text);
       }
-      SCOPED_TRACE(std::string(OpName(answer.op())) + "=" + std::to_string(answer.error()));
+      SCOPED_TRACE(answer.text());
       Mount(config_);
       text.clear();
       EXPECT_EQ(ask(&text), 0);
