@@ -8,6 +8,11 @@
 // taken again, and all goes on.  From then on link counts and upper's records are not compared: what was
 // copied up for what was not done is in upper already (S6, S7).
 //
+// Where byte 4 says so a hand or an odd errno comes between two calls of that step (fuzz/meddler.h); from
+// then on the answers are nobody's business, and what lies in the layers is.  Where byte 2 says so (its six
+// highest bits, not 0: before which step) the client asks what must be refused whatever there is.  Byte 5,
+// bit 7: nobody is told of changes.
+//
 // Inputs are mutated as sequences: whole records are inserted, removed, exchanged, changed in one field, and
 // spliced with those of another input (fuzz/record_mutator.h).  Needs root; layers lie in /dev/shm.
 //
@@ -28,6 +33,7 @@
 #include "engine/testing/layer_on_disk.h"
 #include "engine/testing/overlay_case.h"
 #include "engine/testing/scratch_stack.h"
+#include "fuzz/meddler.h"
 
 namespace plyfs::model {
 namespace {
@@ -102,17 +108,19 @@ std::string RunOnEngine(EngineClient& engine, const Step& step) {
 
 // One call that fails once.
 class Slip final : public FaultHook {
+  static constexpr int kErrnos[] = {EIO, ENOSPC, ENOMEM, EMFILE, EDQUOT, ENFILE, EROFS, EIO};
+
  public:
   Slip(std::string_view bytes, size_t steps) {
     const auto at = [&](size_t i) { return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0u; };
     if (at(6) == 0 || steps == 0) return;
     step_ = (at(6) - 1) % steps;
     call_ = 1 + at(7);
-    error_ = at(4) & 16 ? ENOSPC : EIO;
+    error_ = kErrnos[at(4) >> 6 == 3 ? 2 + at(0) / 4 % 6 : at(4) >> 4 & 1];
   }
-  int Before(Op) override {
+  int Before(Op op) override {
     slipped_ |= ++seen_ == call_;
-    return seen_ == call_ ? error_ : 0;
+    return seen_ == call_ ? fuzz::AsToldTo(op, error_) : 0;
   }
   // Not where the client has a file open for it, whom a failure would leave in another state than the model.
   bool IsIn(size_t i, const Step& step) const { return i == step_ && step.kind <= StepKind::kOpen; }
@@ -151,8 +159,19 @@ std::string RunSlipping(const Step& step, Slip* slip, Model& model, EngineClient
   return seen == expected ? "" : "taken again, expected " + expected + ", seen " + seen;
 }
 
-std::string RunSteps(const std::vector<Step>& steps, Slip* slip, Model& model, EngineClient& engine) {
+// Before which step the client asks what it should not; there are fewer steps than that: before none.
+size_t WrongStep(std::string_view bytes) {
+  const unsigned at = bytes.size() > 2 ? static_cast<unsigned char>(bytes[2]) / 4 : 0u;
+  return at == 0 ? SIZE_MAX : at - 1;
+}
+
+std::string RunSteps(const std::vector<Step>& steps, size_t wrong_step, Slip* slip, Model& model,
+                     EngineClient& engine) {
   for (size_t i = 0; i < steps.size(); ++i) {
+    if (i == wrong_step) {
+      const std::string allowed = engine.AskWrongly(steps[i].path, steps[i].path2);
+      if (!allowed.empty()) return "before step " + std::to_string(i + 1) + " not refused: " + allowed;
+    }
     if (slip->IsIn(i, steps[i])) {
       const std::string wrong = RunSlipping(steps[i], slip, model, engine);
       if (!wrong.empty())
@@ -177,13 +196,13 @@ std::string CompareTrees(const char* what, const Slip& slip, Ghosts ghosts, Mode
 }
 
 // The sequence, and the trees then; a fresh mount ends as it began.
-std::string RunMounted(const Case& c, Slip* slip, const ScratchStack& stack, Model& model,
+std::string RunMounted(const Case& c, size_t wrong_step, Slip* slip, const ScratchStack& stack, Model& model,
                        EngineMount& mount) {
   if (Status mounted = mount.Mount(); !mounted.ok()) return Failed("mounting", mounted.error());
   EngineClient engine(mount);
-  std::string wrong = RunSteps(c.steps, slip, model, engine);
+  std::string wrong = RunSteps(c.steps, wrong_step, slip, model, engine);
   Slip none("", 0);
-  if (wrong.empty() && !slip->slipped()) wrong = RunSteps(LooksAtOpenFiles(), &none, model, engine);
+  if (wrong.empty() && !slip->slipped()) wrong = RunSteps(LooksAtOpenFiles(), SIZE_MAX, &none, model, engine);
   if (wrong.empty()) wrong = CompareTrees("in the merged tree:", *slip, Ghosts::kHide, model, engine);
   if (!wrong.empty()) return wrong;
   // Before the next mount clears it away (M14); but what tidies up may be what has failed.
@@ -197,15 +216,44 @@ std::string RunMounted(const Case& c, Slip* slip, const ScratchStack& stack, Mod
   return CompareTrees("in the tree of a fresh mount:", *slip, Ghosts::kShow, model, engine);
 }
 
+// One step is meddled with; those after it find what that has left.
+std::string RunMeddled(const Case& c, size_t meddled, const ScratchStack& stack, fuzz::Meddler* meddler,
+                       EngineMount& mount) {
+  if (Status mounted = mount.Mount(); !mounted.ok()) return Failed("mounting", mounted.error());
+  {
+    EngineClient engine(mount);
+    for (size_t i = 0; i < c.steps.size(); ++i) {
+      if (c.steps[i].kind == StepKind::kRemount && i >= meddled) continue;
+      {
+        ScopedFaults meddling(i == meddled ? meddler : nullptr);
+        (void)RunStep(engine, c.steps[i]);
+      }
+      if (i != meddled) continue;
+      if (std::string wrong = meddler->CheckHandMade(); !wrong.empty()) return wrong;
+    }
+  }
+  mount.Unmount();
+  return meddler->CheckLeft(c, mount);
+}
+
 // Empty where the engine did all that the model says.
 std::string Run(std::string_view bytes) {
   const Case c = DecodeCase(bytes);
   ScratchStack stack;
   if (Status written = stack.Write(c); !written.ok()) return Failed("writing the layers", written.error());
   Model model(c.options, c.lowers, CopyOfLayer(c.upper));
-  EngineMount mount(stack.ConfigOf(c, bytes.size() > 5 ? static_cast<uint8_t>(bytes[5]) : 0));
+  const auto at = [&](size_t i) { return i < bytes.size() ? static_cast<uint8_t>(bytes[i]) : uint8_t{0}; };
+  EngineMount mount(stack.ConfigOf(c, at(5)));
+  if (at(5) & 128) mount.TellsNobody();
+  if (fuzz::Meddler::IsAskedFor(bytes) && !c.steps.empty()) {
+    const size_t meddled = at(6) % c.steps.size();
+    fuzz::Meddler meddler(bytes, c, c.steps[meddled], stack);
+    const std::string wrong = RunMeddled(c, meddled, stack, &meddler, mount);
+    mount.Unmount();
+    return wrong.empty() ? "" : "at step " + std::to_string(meddled + 1) + " meddled with: " + wrong;
+  }
   Slip slip(bytes, c.steps.size());
-  std::string wrong = RunMounted(c, &slip, stack, model, mount);
+  std::string wrong = RunMounted(c, WrongStep(bytes), &slip, stack, model, mount);
   mount.Unmount();
   if (!wrong.empty()) return wrong;
   if (!stack.CheckLowers(c).ok()) return "a lower layer was changed";

@@ -34,7 +34,7 @@ Status EngineMount::Mount() {
   }
   fs_ = *std::move(opened);
   believer_.DropAll();
-  fs_->SetInvalidator(only_client_ ? static_cast<Invalidator*>(&believer_) : &unbeliever_);
+  if (tells_) fs_->SetInvalidator(only_client_ ? static_cast<Invalidator*>(&believer_) : &unbeliever_);
   return OkStatus();
 }
 
@@ -250,7 +250,8 @@ Status EngineClient::Rename(const Path& from, const Path& to, uint32_t flags) {
   if (target.ok() && (flags & RENAME_NOREPLACE)) return ask();
   if (!target.ok() && exchange) return ask();
   if (from != to && (IsWithin(to, from) || IsWithin(from, to))) return ask();
-  if (target.ok() && target->node == source->node) return OkStatus();
+  // Nothing to do, which the engine would say as well (R14), but of a directory that may not move.
+  if (target.ok() && target->node == source->node) return source->attr.is_dir() ? OkStatus() : ask();
   if (target.ok() && !exchange && target->attr.is_dir() != source->attr.is_dir()) {
     // With another errno than the client's, where it refuses for two reasons.
     if (ask().ok()) return alone() ? Status(Errno(EUCLEAN)) : OkStatus();
@@ -399,6 +400,7 @@ Status EngineClient::DropCaches() {
   LeaveDirectory();
   cookies_.clear();
   DropBeliefs();
+  removed_ = 0;
   std::map<NodeId, uint64_t> still;
   for (const auto& [node, count] : kept_) {
     uint64_t in_use = 0;
@@ -415,6 +417,7 @@ void EngineClient::Unmount() {
   LeaveDirectory();
   cookies_.clear();
   kept_.clear();
+  removed_ = 0;
   mount_.Unmount();
 }
 

@@ -40,13 +40,15 @@ class EngineMount {
   void Unmount() { fs_.reset(); }
   UnionFs& fs() { return *fs_; }
   bool writable() const { return config_.writable(); }
-  // Null: there are more clients than one.
+  // Null: there are more clients than one, or nobody is told.
   Believer* believer() { return only_client_ ? &believer_ : nullptr; }
   void HasManyClients() { only_client_ = false; }
+  // Of the next mounts: there is no client that could keep anything.
+  void TellsNobody() { tells_ = only_client_ = false; }
 
  private:
   const StackConfig config_;
-  bool only_client_ = true;
+  bool only_client_ = true, tells_ = true;
   Believer believer_;  // both outlive the engine, which tells one of them
   Unbeliever unbeliever_;
   std::unique_ptr<UnionFs> fs_;
@@ -95,6 +97,10 @@ class EngineClient : public Overlay {
   Status Remount() override;
   // Closes everything and unmounts; only Remount may follow.
   void Unmount();
+
+  // Asks what no client would, or one that knows too little, of the two paths: each must be refused and
+  // change nothing.  Names the first that was not; empty: none.
+  std::string AskWrongly(const Path& path, const Path& path2);
 
   // When the object's contents last changed.
   Result<TimeSpec> ModifiedAt(const Path& path);
@@ -146,12 +152,16 @@ class EngineClient : public Overlay {
   Status CheckRows(OpenDirectory dir, const std::vector<Row>& rows);
   Status CheckPlus(OpenDirectory dir, const std::vector<Row>& rows);
   void LeaveDirectory();
+  // What the engine does not refuse of the node, as a directory; of flags.
+  std::string AskAllIn(NodeId node, const std::string& name);
+  std::string AskOfFlags(const std::string& name);
 
   EngineMount& mount_;
   const Caller me_;
   std::map<NodeId, uint64_t> kept_;
   std::array<std::optional<OpenFile>, kSlots> slots_;
   std::optional<OpenDirectory> last_listed_;
+  NodeId removed_ = 0;                                          // a directory that is held and gone
   std::map<std::pair<NodeId, uint64_t>, std::string> cookies_;  // whose they were, of nodes that are kept
 };
 

@@ -98,6 +98,7 @@ Status EngineClient::RemoveDir(const Path& path) {
   Result<Found> there = LookUp(dir.node, name);
   DropBeliefs();
   PLY_CHECK(fs().RemoveDir(me_, dir.node, Name::Trusted(name)));
+  if (there.ok()) removed_ = there->node;
   const bool open = there.ok() && last_listed_ && last_listed_->node == there->node;
   if (open && ReadRows(*last_listed_, 1).error() != ENOENT) return Errno(EUCLEAN);  // D7
   return OkStatus();

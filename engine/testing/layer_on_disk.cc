@@ -2,6 +2,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -70,6 +72,14 @@ int MakeOnDisk(const Object& object, const char* at) {
     default:
       return ::mknod(at, TypeBits(object.type) | object.mode, makedev(object.major, object.minor));
   }
+}
+
+Status SetFileFlags(const char* at, int flags) {
+  const int fd = ::open(at, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return LastErrno();
+  const Status set = ::ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0 ? LastErrno() : OkStatus();
+  ::close(fd);
+  return set;
 }
 
 Status Dress(const Object& object, const char* at) {
@@ -185,6 +195,10 @@ Ref CopyOfLayer(const Ref& root) {
 Status WriteLayer(const Ref& root, const std::string& dir) {
   std::map<const Object*, std::string> written;
   PLY_CHECK(WriteInto(root, dir, &written));
+  // When all else is done, which they may forbid.
+  for (const auto& [object, at] : written) {
+    if (object->flags != 0) PLY_CHECK(SetFileFlags(at.c_str(), object->flags));
+  }
   return Dress(*root, dir.c_str());
 }
 
@@ -209,6 +223,8 @@ void ClearDirectory(const std::string& dir) {
   if (!names.ok()) return;
   for (const std::string& name : *names) {
     const std::string path = dir + "/" + name;
+    if (::unlink(path.c_str()) == 0) continue;
+    (void)SetFileFlags(path.c_str(), 0);  // which may forbid it
     if (::unlink(path.c_str()) == 0) continue;
     ClearDirectory(path);
     (void)::rmdir(path.c_str());

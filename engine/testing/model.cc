@@ -256,7 +256,7 @@ Result<std::vector<std::string>> Model::ListXattr(const Path& path) {
   PLY_TRY(Stack stack, Find(path));
   std::vector<std::string> names;
   for (const auto& [name, value] : stack.front().object->xattrs) {
-    if (IsPrivate(name)) continue;
+    if (IsPrivate(name) || !(name.starts_with("user.") || name.starts_with("trusted."))) continue;
     const std::string escaped = Record("overlay.");
     names.push_back(name.starts_with(escaped) ? Record("") + name.substr(escaped.size()) : name);
   }

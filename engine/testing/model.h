@@ -6,11 +6,11 @@
 // by a test; one thread.
 //
 // Left out: permissions, set-id bits, ACLs and file capabilities (everything is done as root, A1-A4, A9-A11);
-// times and inode numbers (S1-S5, S14, C5); file flags (A14); sizes and offsets of directories; statfs;
-// metacopy and data-only layers but for the refusal of L17; index, nfs_export and verity; layers changed by
-// hand (section 8); whiteouts of other tools (section 9); limits of names and room.  Where plyfs differs from
-// the kernel on purpose ([P]) the model says what plyfs does.  Of the records in upper it keeps whiteouts,
-// opaque, redirect and origin, not impure.
+// times and inode numbers (S1-S5, S14, C5); file flags (A14; it only carries those of layers along); sizes
+// and offsets of directories; statfs; metacopy and data-only layers but for the refusal of L17; index,
+// nfs_export and verity; layers changed by hand (section 8); whiteouts of other tools (section 9); limits of
+// names and room.  Where plyfs differs from the kernel on purpose ([P]) the model says what plyfs does.  Of
+// the records in upper it keeps whiteouts, opaque, redirect and origin, not impure.
 #ifndef PLYFS_ENGINE_TESTING_MODEL_H_
 #define PLYFS_ENGINE_TESTING_MODEL_H_
 
@@ -38,6 +38,7 @@ struct Object {
   std::map<std::string, std::string> xattrs;  // by the names that they have on disk, records among them
   std::map<std::string, Ref> entries;
   bool given = false;  // upper had it before the first mount
+  int flags = 0;       // of the filesystem (FS_IMMUTABLE_FL), which the model does not look at
 };
 
 Ref MakeObject(Type type, uint32_t mode);

@@ -1,9 +1,12 @@
 #include "engine/testing/overlay_case.h"
 
+#include <linux/fs.h>
 #include <stdio.h>
 #include <sys/xattr.h>
 
 #include <algorithm>
+
+#include "engine/format/acl.h"
 
 namespace plyfs::model {
 namespace {
@@ -12,6 +15,7 @@ constexpr const char* kNames[] = {"a", "b", "c", "d"};
 constexpr uint32_t kModes[] = {0644, 0755, 0700, 0};
 constexpr uint32_t kOwners[] = {0, 1, 1000, UINT32_MAX};
 constexpr const char* kValues[] = {"", "1", "22", "a longer value than the others"};
+constexpr const char* kAccessAcl = "system.posix_acl_access";
 constexpr const char* kXattrs[] = {"user.a",
                                    "trusted.a",
                                    "trusted.overlay.a",
@@ -87,6 +91,7 @@ void AddDir(const Ref& root, const Fields& f, const std::string& prefix) {
   Ref dir = DirAt(root, PathOf(f.path));
   if (!dir) return;
   dir->mode = Pick(kModes, f.a);
+  dir->xattrs.erase(kAccessAcl);  // which would say another one
   if (f.d % 4 == 0) dir->xattrs["user.a"] = Pick(kValues, f.c);
   switch (f.kind % 16) {
     case 7:
@@ -113,6 +118,32 @@ void AddLink(const Ref& root, const Fields& f) {
   auto [to_parent, to_name] = SplitPath(PathOf(f.path));
   Ref to = DirAt(root, to_parent);
   if (to && to->entries.emplace(to_name, object).second) ++object->links;
+}
+
+// Which the mode says in short.
+void AddAcl(Object& object) {
+  object.xattrs[kAccessAcl] = ComposeAcl({{AclTag::kUserObj, 6},
+                                          {AclTag::kUser, 4, 7},
+                                          {AclTag::kGroupObj, 4},
+                                          {AclTag::kMask, 4},
+                                          {AclTag::kOther, 4}});
+  object.mode = 0644;
+}
+
+// On files and directories of lowers.
+void AddMore(const Ref& root, const Fields& f) {
+  static constexpr int kFlags[] = {FS_NOATIME_FL, FS_APPEND_FL, FS_IMMUTABLE_FL,
+                                   FS_NOATIME_FL | FS_APPEND_FL};
+  auto [parent, name] = SplitPath(PathOf(f.path));
+  Ref dir = DirAt(root, parent);
+  if (!dir || !dir->entries.contains(name)) return;
+  Object& object = *dir->entries[name];
+  if (object.type != Type::kFile && object.type != Type::kDir) return;
+  const unsigned what = f.kind / 16;
+  if (what == 1) object.flags = Pick(kFlags, f.b);
+  if (what == 2) object.xattrs["security.a"] = Pick(kValues, f.c);
+  if (what == 3 && f.b % 4 != 0) AddAcl(object);
+  if (what == 3 && f.b % 4 == 0) object.data.clear();
 }
 
 void AddObject(const Ref& root, const Fields& f, const std::string& prefix) {
@@ -215,7 +246,7 @@ void MarkGiven(const Ref& object, const std::string& prefix) {
 
 }  // namespace
 
-Case DecodeCase(std::string_view bytes) {
+Case DecodeCase(std::string_view bytes, Draw draw) {
   Case c;
   if (bytes.size() < kRecord) bytes = std::string_view("\3\1\1\3\0\0\0\0", kRecord);
   const Fields head(bytes.substr(0, kRecord));
@@ -235,6 +266,7 @@ Case DecodeCase(std::string_view bytes) {
       const unsigned layer = f.layer % (lowers + 1);
       const Ref& root = layer == lowers ? c.upper : c.lowers[layer];
       if (root) AddObject(root, f, prefix);
+      if (root && root != c.upper && draw == Draw::kMore && f.kind >= 16) AddMore(root, f);
       known.Add(PathOf(f.path));
     }
   }

@@ -72,8 +72,11 @@ struct Case {
   std::vector<Step> steps;
 };
 
+// What lower layers may hold: what overlays are compared by, or also file flags, labels and ACLs, which no
+// Overlay shows, and empty files.  Bits of a record's kind that mean nothing else say so.
+enum class Draw { kSeen, kMore };
 // A layer's object as a record says it; nothing where the record does not fit what is there already.
-Case DecodeCase(std::string_view bytes);
+Case DecodeCase(std::string_view bytes, Draw draw = Draw::kSeen);
 // As few of the records as still fail.
 std::string ShrinkCase(std::string bytes, const std::function<bool(const std::string&)>& fails);
 // The layer anew: what is done to one is not done to the other.
