@@ -46,15 +46,23 @@ void GiveBack(Parts& parts) {
   if (::pthread_create(&thread, nullptr, trim, nullptr) == 0) (void)::pthread_detach(thread);
 }
 
+// The inode that the client is about to forget, if its number goes with it; null.
+InodeRef LosesNumber(Parts& parts, NodeId node, uint64_t count) {
+  if (!NumbersMayGo(parts) && !parts.coherence) return InodeRef();
+  InodeRef inode = parts.tree.inodes.Find(node);
+  return inode && inode->lookups() <= count && NumberMayGoToo(parts, *inode) ? inode : InodeRef();
+}
+
 }  // namespace
 
 void Forget(Parts& parts, NodeId node, uint64_t count) {
-  if (NumbersMayGo(parts) || parts.coherence) {
-    InodeRef inode = parts.tree.inodes.Find(node);
-    if (inode && inode->lookups() <= count && NumberMayGoToo(parts, *inode))
-      ListNumberInLayers(parts, *inode);
+  {
+    const InodeRef loses = LosesNumber(parts, node, count);
+    if (loses) ListNumberInLayers(parts, *loses);
+    parts.tree.inodes.Forget(node, count);
+    // Whoever has found it by its name meanwhile has listed it by the other one again.
+    if (loses && loses->lookups() == 0) ListNumberInLayers(parts, *loses);
   }
-  parts.tree.inodes.Forget(node, count);
   if (parts.tree.ebb.IsDue(parts.tree.inodes.size())) GiveBack(parts);
 }
 

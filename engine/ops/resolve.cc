@@ -126,7 +126,10 @@ InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found
   DirLowers lowers = init.lowers;
   uint64_t number_in_layers = init.st_ino;
   if (IsTaken(parts, found, init.st_ino)) init.st_ino = MapIno(parts, init.upper);
+  const uint64_t number_anew = init.st_ino;
   InodeRef inode = parts.tree.inodes.Intern(KnownAs(parts, *dir, name, found), std::move(init));
+  // No client knows it by the number that it had, and whoever makes it anew will not either.
+  if (inode->lookups() == 0) inode->SetIno(number_anew);
   if (!is_dir) {
     if (inode->unlinked()) {
       // The last name known was removed, but here is another.  Nobody watched what was learned meanwhile.

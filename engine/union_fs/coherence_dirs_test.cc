@@ -1,4 +1,5 @@
 // lower=watch: directories that join, leave and are replaced by hand; overlay records and attributes.
+#include "engine/ops/resolve.h"
 #include "engine/union_fs/coherence_for_test.h"
 
 namespace plyfs {
@@ -235,6 +236,26 @@ TEST_F(CoherenceTest, UpperDirectoryMovedByHandIsListedByItsNumber) {
   EXPECT_EQ(ListedNumber(p, "e"), number);
   ops::Forget(*parts_, d, parts_->tree.inodes.Find(d)->lookups());
   EXPECT_TRUE(Soon([&] { return !parts_->tree.inodes.Find(d); }));  // the watcher may have had it in hand
+  EXPECT_EQ(ListedNumber(p, "e"), Lookup(p, "e")->attr.ino);
+}
+
+// The watcher, or a listing, may have it in hand while the client forgets it, and find it by its name after
+// that.
+TEST_F(CoherenceTest, WhatIsFoundAfterTheClientForgotItIsListedAsItWillBeKnown) {
+  ByHand("mkdir -p a/d u/d u/p");
+  Mount();
+  NodeId d = Walk("d"), p = Walk("p");
+  EXPECT_EQ(List(p), V{});
+  ByHand("mv u/d u/p/e");
+  EXPECT_TRUE(Soon([&] { return Walk("p/e") == d; }));
+  EXPECT_NE(ListedNumber(p, "e"), 0u);
+  {
+    const InodeRef held = parts_->tree.inodes.Find(d);
+    ops::Forget(*parts_, d, held->lookups());
+    parts_->tree.dentries.Doubt(p, Name::Trusted("e"));
+    EXPECT_EQ(*Resolve(*parts_, parts_->tree.inodes.Find(p), Name::Trusted("e"), Buying::kNever), held);
+  }
+  EXPECT_TRUE(Soon([&] { return !parts_->tree.inodes.Find(d); }));
   EXPECT_EQ(ListedNumber(p, "e"), Lookup(p, "e")->attr.ino);
 }
 
