@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 
+#include "absl/container/flat_hash_map.h"
 #include "engine/base/bug.h"
 #include "engine/io/sys_open.h"
 #include "engine/io/sys_stat.h"
@@ -46,11 +47,24 @@ Result<InodeRef> KnownDirectory(Parts& parts, int fd, const ScannedEntry& entry)
   return parts.tree.inodes.FindObject(ObjectIdOf(*st));
 }
 
+// Numbers of lower objects that entries of one upper directory have, and which object has each.
+using Claimed = absl::flat_hash_map<uint64_t, ObjectId>;
+
+// Two copies of one object are found with two numbers, also where nobody holds the first any more (L14).
+uint64_t NumberBeside(Parts& parts, const Inode& inode, uint64_t own, Claimed* claimed) {
+  const uint64_t number = inode.st_ino();
+  if (number == own) return own;
+  const auto [entry, first] = claimed->try_emplace(number, inode.upper());
+  if (first || entry->second == inode.upper()) return number;
+  parts.tree.numbers.Pin(number, entry->second);
+  return own;
+}
+
 // An upper entry's own number is the tree's, unless it is a copy (which keeps its lower's) or a directory
 // that lower members join: those are asked by name (D10; readdir.c:ovl_cache_update).
 Result<uint64_t> UpperEntryIno(Parts& parts, const InodeRef& dir, int fd, const ScannedEntry& entry,
-                               bool impure, bool* guessed) {
-  uint64_t dev = parts.stack->upper()->device();
+                               bool impure, Claimed* claimed, bool* guessed) {
+  const uint64_t own = MapIno(parts, ObjectId{parts.stack->upper()->device(), entry.ino, 0});
   if (!impure) {
     PLY_TRY(bool may_be_merged, MayBeMerged(parts, *dir, fd, entry));
     if (!may_be_merged) {
@@ -60,14 +74,14 @@ Result<uint64_t> UpperEntryIno(Parts& parts, const InodeRef& dir, int fd, const 
       } else if (NumbersMayGo(parts)) {
         known = KnownAt(parts, *dir, entry.name);
       }
-      return known ? known->st_ino() : MapIno(parts, ObjectId{dev, entry.ino, 0});
+      return known ? known->st_ino() : own;
     }
   }
   Result<InodeRef> inode = Resolve(parts, dir, Name::Trusted(entry.name), Buying::kNever);
-  if (inode.ok() && *inode) return (*inode)->st_ino();
+  if (inode.ok() && *inode) return NumberBeside(parts, **inode, own, claimed);
   // A name that cannot be resolved is listed all the same: where that is how it is (L12, L17), for good.
   if (!inode.ok() && inode.error() != EPERM) *guessed = true;
-  return MapIno(parts, ObjectId{dev, entry.ino, 0});
+  return own;
 }
 
 // A whiteout by name hides nothing where its own layer has the name.
@@ -90,6 +104,7 @@ Status AddUpper(Parts& parts, const InodeRef& dir, const Reading& reading, Merge
   if (xwhiteouts) listing->NoteXattrWhiteouts();
   const XattrWhiteouts look = xwhiteouts ? XattrWhiteouts::kEverywhere : XattrWhiteouts::kNowhere;
   uint64_t seen = 0;
+  Claimed claimed;
   return ScanDirectory(fd->get(), parts.records, look, [&](const ScannedEntry& e) -> Status {
     if (++seen > reading.most_names) return Errno(kTooMany);
     if (e.whiteout) {
@@ -97,7 +112,8 @@ Status AddUpper(Parts& parts, const InodeRef& dir, const Reading& reading, Merge
       if (!outranked) listing->Remove(e.hides);
       return OkStatus();
     }
-    PLY_TRY(uint64_t ino, UpperEntryIno(parts, dir, fd->get(), e, impure.has_value(), reading.guessed));
+    PLY_TRY(uint64_t ino,
+            UpperEntryIno(parts, dir, fd->get(), e, impure.has_value(), &claimed, reading.guessed));
     listing->Insert(e.name, e.type, ino);
     return OkStatus();
   });

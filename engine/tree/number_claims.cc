@@ -13,6 +13,7 @@ bool NumberClaims::Claim(uint64_t number, const ObjectId& object) {
     ObjectId owner;
     {
       MutexLock lock(mu_);
+      if (auto pinned = pinned_.find(number); pinned != pinned_.end()) return pinned->second == object;
       ObjectId& entry = owners_[number];
       if (!entry.known() || entry == object || entry == before) {
         entry = object;
@@ -26,10 +27,16 @@ bool NumberClaims::Claim(uint64_t number, const ObjectId& object) {
   }
 }
 
+void NumberClaims::Pin(uint64_t number, const ObjectId& object) {
+  MutexLock lock(mu_);
+  pinned_[number] = object;
+}
+
 void NumberClaims::Take(uint64_t number, const ObjectId& object) {
   SweepIfDue();
   MutexLock lock(mu_);
   owners_[number] = object;
+  if (auto pinned = pinned_.find(number); pinned != pinned_.end()) pinned->second = object;
 }
 
 size_t NumberClaims::size() const {

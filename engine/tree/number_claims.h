@@ -24,8 +24,11 @@ class NumberClaims {
   explicit NumberClaims(InodeTable& inodes) : inodes_(inodes) {}
   NumberClaims(const NumberClaims&) = delete;
 
-  // `object` is in upper and asks for the number.  False: another one has it whose inode is still there.
+  // `object` is in upper and asks for the number.  False: another one has it whose inode is still there, or
+  // that is pinned.
   bool Claim(uint64_t number, const ObjectId& object);
+  // It was listed with it, beside another that was not: it has it from now on, known or not (D10).
+  void Pin(uint64_t number, const ObjectId& object);
   // It has it, whoever else had: an inode's number does not change when it is copied up (S5).
   void Take(uint64_t number, const ObjectId& object);
 
@@ -38,6 +41,7 @@ class NumberClaims {
   InodeTable& inodes_;
   mutable Mutex mu_{LockRank::kNumberClaims};
   absl::flat_hash_map<uint64_t, ObjectId> owners_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<uint64_t, ObjectId> pinned_ ABSL_GUARDED_BY(mu_);  // few: copies made by hand
   size_t sweep_at_ ABSL_GUARDED_BY(mu_) = kFew;
 };
 

@@ -39,6 +39,18 @@ TEST(NumberClaims, WhatIsCopiedUpKeepsItsNumber) {
   EXPECT_FALSE(tree.numbers.Claim(5, Upper(10)));
 }
 
+// rules: D10
+TEST(NumberClaims, WhatWasListedWithItHasIt) {
+  Tree tree;
+  InodeRef other = Known(tree, 11);
+  EXPECT_TRUE(tree.numbers.Claim(5, Upper(11)));
+  tree.numbers.Pin(5, Upper(10));
+  EXPECT_FALSE(tree.numbers.Claim(5, Upper(11)));
+  EXPECT_TRUE(tree.numbers.Claim(5, Upper(10)));
+  tree.numbers.Take(5, Upper(11));
+  EXPECT_TRUE(tree.numbers.Claim(5, Upper(11)));
+}
+
 TEST(NumberClaims, WhatIsGoneIsNotKept) {
   Tree tree;
   InodeRef held = Known(tree, 1);

@@ -28,7 +28,7 @@ class Check {
     test::MountPlan plan{dirs_.lowers, "", "", way.options, dirs_.mount, ""};
     plan.lowers.insert(plan.lowers.begin(), dirs_.upper);
     if (way.data_only) {
-      plan.options += ",datadir+=" + plan.lowers.back();
+      plan.data.push_back(plan.lowers.back());
       plan.lowers.pop_back();
     }
     Snapshot ply, kernel;

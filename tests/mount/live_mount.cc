@@ -55,7 +55,7 @@ std::vector<std::string> SplitOptions(const std::string& options) {
 
 std::string OptionString(const MountPlan& plan, const std::string& log_path) {
   std::string lowers;
-  if (plan.lowers.size() > kLowersInArgument) {
+  if (plan.lowers.size() > kLowersInArgument && plan.data.empty()) {
     std::string list = log_path + ".lowers";
     std::string lines;
     for (const std::string& lower : plan.lowers) lines += lower + "\n";
@@ -67,6 +67,7 @@ std::string OptionString(const MountPlan& plan, const std::string& log_path) {
       lowers += Escape(lower, true);
     }
   }
+  for (const std::string& data : plan.data) lowers += "::" + Escape(data, true);
   std::string options = "lowerdir=" + lowers;
   if (!plan.upper.empty()) {
     options += ",upperdir=" + Escape(plan.upper, false) + ",workdir=" + Escape(plan.work, false);
@@ -116,6 +117,9 @@ bool ConfigureAll(int fs, const MountPlan& plan, std::string* error) {
   // A layer a call: one string is limited to 255 bytes and the old interface to one page (M6, M8).
   for (const std::string& lower : plan.lowers) {
     if (!Configure(fs, "lowerdir+", lower, error)) return false;
+  }
+  for (const std::string& data : plan.data) {
+    if (!Configure(fs, "datadir+", data, error)) return false;
   }
   if (!plan.upper.empty() && (!Configure(fs, "upperdir", Escape(plan.upper, false), error) ||
                               !Configure(fs, "workdir", Escape(plan.work, false), error))) {

@@ -24,6 +24,7 @@ struct MountPlan {
   std::string plyctl;
   // The program is called as PROGRAM -o OPTIONS MOUNTPOINT, and may go into the background by itself.
   bool plain_call = false;
+  std::vector<std::string> data{};  // data-only layers
 };
 
 class LiveMount {
