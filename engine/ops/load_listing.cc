@@ -50,12 +50,13 @@ Result<InodeRef> KnownDirectory(Parts& parts, int fd, const ScannedEntry& entry)
 // Numbers of lower objects that entries of one upper directory have, and which object has each.
 using Claimed = absl::flat_hash_map<uint64_t, ObjectId>;
 
-// Two copies of one object are found with two numbers, also where nobody holds the first any more (L14).
+// Two copies of one object are found with two numbers, also where nobody holds the first any more (L14); but
+// what the client holds keeps the one that it has.
 uint64_t NumberBeside(Parts& parts, const Inode& inode, uint64_t own, Claimed* claimed) {
   const uint64_t number = inode.st_ino();
   if (number == own) return own;
   const auto [entry, first] = claimed->try_emplace(number, inode.upper());
-  if (first || entry->second == inode.upper()) return number;
+  if (first || entry->second == inode.upper() || inode.lookups() != 0) return number;
   parts.tree.numbers.Pin(number, entry->second);
   return own;
 }
