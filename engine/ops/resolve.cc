@@ -104,7 +104,7 @@ bool IsTaken(Parts& parts, const Probed& found, uint64_t number) {
 }
 
 // Not by the one that the layers say (D10).
-void ListByItsNumber(Parts& parts, const InodeRef& dir, Name name, const Inode& inode) {
+void ListByItsNumber(const InodeRef& dir, Name name, const Inode& inode) {
   dir->ChangeListing([&](MergedDir& listing) { listing.SetIno(name.bytes(), inode.st_ino()); });
 }
 
@@ -129,7 +129,8 @@ InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found
   const uint64_t number_anew = init.st_ino;
   InodeRef inode = parts.tree.inodes.Intern(KnownAs(parts, *dir, name, found), std::move(init));
   // No client knows it by the number that it had, and whoever makes it anew will not either.
-  if (inode->lookups() == 0) inode->SetIno(number_anew);
+  const bool renumbered = inode->lookups() == 0 && inode->st_ino() != number_anew;
+  if (renumbered) inode->SetIno(number_anew);
   if (!is_dir) {
     if (inode->unlinked()) {
       // The last name known was removed, but here is another.  Nobody watched what was learned meanwhile.
@@ -138,7 +139,8 @@ InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found
       inode->SetDataStamp(0);
     }
     inode->AddName(dir, name.bytes());
-    if (found.upper && inode->st_ino() != number_in_layers) ListByItsNumber(parts, dir, name, *inode);
+    if (renumbered || (found.upper && inode->st_ino() != number_in_layers))
+      ListByItsNumber(dir, name, *inode);
     return inode;
   }
   // A hand has moved it: the place where it was known is told as any name that changes.
@@ -148,7 +150,7 @@ InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found
   }
   parts.tree.inodes.NameDirectory(*inode, dir, name.bytes());
   // It keeps its number whatever joins it, and is listed by it (D10).
-  if (inode->st_ino() != number_in_layers) ListByItsNumber(parts, dir, name, *inode);
+  if (renumbered || inode->st_ino() != number_in_layers) ListByItsNumber(dir, name, *inode);
   if (!SameLowers(inode->lowers(), lowers)) {
     // A layer gained or lost the directory by hand.
     inode->SetLowers(std::move(lowers));
