@@ -230,7 +230,7 @@ Maybe Comparer::CompareOutcomes(const Step& step, const Outcome& kernel, const O
     }
     if (masks_allowed_ && masks_->ImpureTakesRoom(step, kernel, ply)) return std::nullopt;
     if (refusals_ && masks_allowed_ && masks_->RefusedEndsListing(step, kernel, ply)) return std::nullopt;
-    if (masks_allowed_ && masks_->MappingBeyondOldFile(step, kernel, ply)) return std::nullopt;
+    if (masks_allowed_ && masks_->MappingBeyondFile(step, kernel, ply)) return std::nullopt;
     if (!masks_allowed_ || !masks_->HoleLayout(step, kernel, ply)) {
       // The operation belongs to the kind: the shrinker must not trade one errno for another's.
       PLY_DIFFER(Differ("errno of " + Label(step), step.path, ErrorText(kernel.error),

@@ -214,6 +214,22 @@ TEST_F(CompareTest, MappingThroughAnOldDescriptor) {  // C19
   EXPECT_EQ(Kind(step, kernel, ply), "errno");
 }
 
+TEST_F(CompareTest, MappingOfAnEmptiedFileThroughAnOldDescriptor) {  // C19
+  Step step;
+  step.op = Op::kMmapRead;
+  Outcome kernel, ply;
+  kernel.read_only_fd = true;
+  kernel.mapped = Digest("x");
+  kernel.data = Digest("");
+  ply.error = EFAULT;
+  EXPECT_EQ(Kind(step, kernel, ply), "");
+  kernel.data = Digest("x");
+  EXPECT_EQ(Kind(step, kernel, ply), "errno");
+  kernel.data = Digest("");
+  kernel.read_only_fd = false;
+  EXPECT_EQ(Kind(step, kernel, ply), "errno");
+}
+
 TEST_F(CompareTest, AtimesMoveWhileReadOnly) {  // C21
   comparer_.SetReadonly(true);
   comparer_.SetReadonly(false);

@@ -100,9 +100,11 @@ bool Masks::MappingOfOldDescriptor(const Outcome& kernel, const Outcome& ply) {
   return Use("C19 mapping through an old descriptor");
 }
 
-bool Masks::MappingBeyondOldFile(const Step& step, const Outcome& kernel, const Outcome& ply) {
+bool Masks::MappingBeyondFile(const Step& step, const Outcome& kernel, const Outcome& ply) {
   if (step.op != Op::kMmapRead || !kernel.read_only_fd) return false;
-  if (kernel.error != EFAULT || ply.error != 0 || ply.mapped != ply.data) return false;
+  const bool lower_is_shorter = kernel.error == EFAULT && ply.error == 0 && ply.mapped == ply.data;
+  const bool upper_is_empty = kernel.error == 0 && ply.error == EFAULT && kernel.data == Digest("");
+  if (!lower_is_shorter && !upper_is_empty) return false;
   return Use("C19 mapping through an old descriptor");
 }
 

@@ -55,9 +55,9 @@ class Masks {
   // N19 [P]: metadata changes through a read-only descriptor of an unlinked lower file: EEXIST in the kernel.
   bool UnlinkedLowerChange(const Step& step, const Outcome& kernel, const Outcome& ply);
   // C19 [P]: the kernel maps the lower file through a descriptor opened before the copy-up, plyfs the upper;
-  // where the lower one is shorter, the kernel's mapping faults.
+  // where the lower one is shorter, the kernel's mapping faults, and where the upper one is empty, plyfs's.
   bool MappingOfOldDescriptor(const Outcome& kernel, const Outcome& ply);
-  bool MappingBeyondOldFile(const Step& step, const Outcome& kernel, const Outcome& ply);
+  bool MappingBeyondFile(const Step& step, const Outcome& kernel, const Outcome& ply);
   // C21 [F]: reads answered from FUSE's page cache move no atime.
   bool AtimeNotMoved(const Sight& kernel, const Sight& ply, int64_t run_start);
   // C21 [F]: the program is not told that its mount became read-only, so its reads go on moving atimes.

@@ -39,6 +39,9 @@ class Memory(CliTest):
             os.close(os.open(self.path("l", f"d{i // 1000}", f"file-{i}"), os.O_CREAT | os.O_WRONLY))
         self.mount(f"lowerdir={self.path('l')},upperdir={self.path('u')},workdir={self.path('w')},memory=4M")
         daemon = self.daemon()
+        with open(f"/proc/{daemon}/status", encoding="ascii") as file:
+            # The kernel would fill up to huge pages what has been given back.
+            self.assertIn("THP_enabled:\t0\n", file.read())
         subprocess.run(["find", self.path("m"), "-ls"], stdout=subprocess.DEVNULL, check=True)
         walked = self.anonymous(daemon)
         subprocess.run(["mount", "-i", "-o", "remount", self.path("m")], check=True)

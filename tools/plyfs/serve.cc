@@ -1,6 +1,7 @@
 #include "tools/plyfs/serve.h"
 
 #include <malloc.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -104,6 +105,8 @@ void Serve(const ParsedOptions& options, const fuse::MountSpec& spec,
   // Of the others glibc's malloc_trim gives back all but their ends, which may be most of what they had
   // (ops/forget.cc).
   (void)::mallopt(M_ARENA_MAX, 1);
+  // khugepaged would fill the holes that are given back up to huge pages again.
+  (void)::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
   if (const Status dropped = DropDaemonPrivileges(options.stack.writable()); !dropped.ok()) {
     launch.Failed(std::string("cannot give up privileges: ") + std::strerror(dropped.error()) +
                   "; see the system's log");
