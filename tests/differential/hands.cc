@@ -1,6 +1,7 @@
 #include "tests/differential/hands.h"
 
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +25,17 @@ using Clock = std::chrono::steady_clock;
 int MillisSince(Clock::time_point begin) {
   return static_cast<int>(
       std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin).count());
+}
+
+bool HasRecord(const std::string& path, const char* record) {
+  return ::lgetxattr(path.c_str(), record, nullptr, 0) >= 0;
+}
+
+// Whether what upper has at `path` is a copy that only a hand can have put into its directory.
+bool IsCopyInUnmarkedDirectory(const std::string& upper, const std::string& path) {
+  const std::string copy = upper + "/" + path;
+  return !HasRecord(copy.substr(0, copy.rfind('/')), "trusted.overlay.impure") &&
+         HasRecord(copy, "trusted.overlay.origin");
 }
 
 // A client that never rests, beside the one that performs the acts.
@@ -71,6 +83,7 @@ class HandsRun {
   void Warm();
   Maybe Settle();
   Maybe CompareOnce();
+  void PassUnmarkedCopies(Snapshot* live);
   std::string Fresh(bool kernel, Snapshot* tree);
 
   const HandsPlan& plan_;
@@ -156,9 +169,20 @@ std::string HandsRun::Fresh(bool kernel, Snapshot* tree) {
   return error;
 }
 
+void HandsRun::PassUnmarkedCopies(Snapshot* live) {
+  for (auto& [path, node] : *live) {
+    if (node.sight.error != 0 || node.d_ino == node.sight.stx.stx_ino) continue;
+    struct stat own = {};
+    if (::lstat((dirs_.upper + "/" + path).c_str(), &own) < 0 || own.st_ino != node.d_ino) continue;
+    if (!IsCopyInUnmarkedDirectory(dirs_.upper, path)) continue;
+    if (masks_->CopyInUnmarkedDirectory()) node.d_ino = node.sight.stx.stx_ino;
+  }
+}
+
 // The live tree first: looking at it may write records (L24) that the fresh mounts then find.
 Maybe HandsRun::CompareOnce() {
-  const Snapshot live = TakeSnapshot(dirs_.mount);
+  Snapshot live = TakeSnapshot(dirs_.mount);
+  PassUnmarkedCopies(&live);
   Snapshot ply, kernel;
   std::string error = Fresh(false, &ply);
   if (error.empty()) {

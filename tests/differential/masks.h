@@ -75,6 +75,9 @@ class Masks {
   bool ImpureTakesRoom(const Step& step, const Outcome& kernel, const Outcome& ply);
   // D10 [P]: the kernel lists another number than stat tells.
   bool ListedNumber(bool plyfs_served);
+  // D10: both list a copy in a directory without an impure mark by upper's number.  A fresh mount that has
+  // upper as a lower layer shows that number only.
+  bool CopyInUnmarkedDirectory() { return Use("D10 copy in an unmarked directory"); }
   // C15: with userxattr a copied-up symlink or special file has no origin.  Its number is another after a
   // remount, on either side; in the kernel also under the next link that is made to it.
   void NumberWithoutOrigin() { ++counts_["C15 number of a symlink or special file, userxattr"]; }
