@@ -1,7 +1,6 @@
 #include "tests/differential/hands.h"
 
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,7 +27,9 @@ int MillisSince(Clock::time_point begin) {
 }
 
 bool HasRecord(const std::string& path, const char* record) {
-  return ::lgetxattr(path.c_str(), record, nullptr, 0) >= 0;
+  int error = 0;
+  (void)test::GetXattr(path, record, &error);
+  return error == 0;
 }
 
 // Whether what upper has at `path` is a copy that only a hand can have put into its directory.
