@@ -2,7 +2,7 @@
 #
 # One room of the house: every *.cc of the folder becomes the static library plyfs_NAME, every *_test.cc
 # its unit-test program NAME_test.  A room links only what stands left of it (docs/architecture.md);
-# tools/lint checks the includes against the same order.
+# tools/lint checks the includes against the same order.  NAME_test_tests lists the tests in CTest.
 function(plyfs_room name)
   cmake_parse_arguments(ROOM "" "TEST_SHARDS" "LINKS;TEST_LINKS;EXCLUDE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
@@ -28,6 +28,7 @@ function(plyfs_room name)
     plyfs_gtest(${name}_test SOURCES ${tests} LINKS plyfs_${name} ${ROOM_TEST_LINKS} SHARDS ${ROOM_TEST_SHARDS})
     set_tests_properties(${${name}_test_tests} PROPERTIES LABELS unit)
     add_dependencies(unit_tests ${name}_test)
+    set(${name}_test_tests ${${name}_test_tests} PARENT_SCOPE)
   endif()
 endfunction()
 
