@@ -184,7 +184,7 @@ while os.path.ismount(merged):
             os.chmod(merged, 0o711)
 ' "${upper%/run/*}/full" "$3"
 """)
-        words = ("--subject", faulty, "--steps", "80", "--no-shrink")
+        words = ("--subject", faulty, "--seed", "2", "--steps", "40", "--no-shrink")
         self.fuzz(*words, "--seeds", "1", status=NONE)
         found = self.fuzz(*words, "--seeds", "10", "--faults", status=FOUND)
         self.assertIn("kind: disk full, ", found.stderr)
