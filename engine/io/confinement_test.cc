@@ -1,11 +1,8 @@
 // Landlock and CallFilter together: what a daemon taken over from within cannot do.  Each test confines a
 // child.
 // Not where sanitizers make calls and open files of their own.
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define PLYFS_SANITIZED_HERE
-#endif
-#endif
+#include "engine/io/sanitized_for_test.h"
+
 #ifndef PLYFS_SANITIZED_HERE
 #include <fcntl.h>
 #include <gtest/gtest.h>

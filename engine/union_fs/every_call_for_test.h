@@ -12,13 +12,8 @@
 
 #include "engine/format/acl.h"
 #include "engine/io/fail_call_for_test.h"
+#include "engine/io/sanitized_for_test.h"
 #include "engine/testing/union_fixture.h"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define PLYFS_SANITIZED_HERE
-#endif
-#endif
 
 namespace plyfs {
 
