@@ -70,12 +70,15 @@ Result<uint64_t> UpperEntryIno(Parts& parts, const InodeRef& dir, int fd, const 
     PLY_TRY(bool may_be_merged, MayBeMerged(parts, *dir, fd, entry));
     if (!may_be_merged) {
       InodeRef known;
-      if (entry.type == DT_DIR && parts.coherence) {
+      const bool may_have_moved = entry.type == DT_DIR && parts.coherence;
+      if (may_have_moved) {
         PLY_TRY(known, KnownDirectory(parts, fd, entry));
       } else if (NumbersMayGo(parts)) {
         known = KnownAt(parts, *dir, entry.name);
       }
-      return known ? known->st_ino() : own;
+      if (!known) return own;
+      // When it is forgotten, its number goes from the listings of directories where it is known to be.
+      if (!may_have_moved || known->HasName(*dir, entry.name)) return known->st_ino();
     }
   }
   Result<InodeRef> inode = Resolve(parts, dir, Name::Trusted(entry.name), Buying::kNever);

@@ -93,6 +93,11 @@ void DoubtIfAnother(Parts& parts, const RenameEnd& end, const RenameEnd& there) 
   parts.coherence->DoubtName(*there.dir, there.name, end.inode->id());
 }
 
+// A redirect leads to what it has in the layers, by directories that are to be watched from now on (U2).
+void WatchWayTo(Parts& parts, const InodeRef& inode) {
+  if (parts.coherence && inode->is_dir()) parts.coherence->DoubtLater({inode});
+}
+
 Status Move(Parts& parts, const RenamePlan& plan) {
   const auto& [from, to] = std::tie(plan.from, plan.to);
   // A directory's whiteouts would keep rename(2) from replacing it (R11); what else it holds shall (R12).
@@ -117,6 +122,8 @@ Status Move(Parts& parts, const RenamePlan& plan) {
   Publish(parts, plan);
   DoubtIfAnother(parts, from, to);
   if (plan.exchange) DoubtIfAnother(parts, to, from);
+  WatchWayTo(parts, from.inode);
+  if (plan.exchange) WatchWayTo(parts, to.inode);
   return OkStatus();
 }
 

@@ -259,6 +259,23 @@ TEST_F(CoherenceTest, WhatIsFoundAfterTheClientForgotItIsListedAsItWillBeKnown) 
   EXPECT_EQ(ListedNumber(p, "e"), Lookup(p, "e")->attr.ino);
 }
 
+// D10: listed by it where nobody has asked for it by name yet, too.
+TEST_F(CoherenceTest, UpperDirectoryMovedByHandAndForgottenBeforeItIsAskedFor) {
+  ByHand("mkdir -p a/d u/d u/p");
+  Mount();
+  NodeId d = Walk("d"), p = Walk("p");
+  const uint64_t number = ops::GetAttr(*parts_, d, 0)->attr.ino;
+  EXPECT_EQ(List(p), V{});
+  ByHand("mv u/d u/p/e");
+  EXPECT_TRUE(Soon([&] { return ListedNumber(p, "e") == number; }));
+  Settle();
+  ops::Forget(*parts_, d, parts_->tree.inodes.Find(d)->lookups());
+  EXPECT_TRUE(Soon([&] { return !parts_->tree.inodes.Find(d); }));  // the watcher may have had it in hand
+  const uint64_t listed = ListedNumber(p, "e");
+  EXPECT_EQ(listed, Lookup(p, "e")->attr.ino);
+  EXPECT_NE(listed, number);
+}
+
 TEST_F(CoherenceTest, AttributesChangedByHand) {
   ByHand("mkdir a/d; touch a/f a/d/x; ln a/f a/g");
   Mount();

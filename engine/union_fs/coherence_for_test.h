@@ -80,8 +80,9 @@ class CoherenceTest : public ::testing::Test {
     ASSERT_EQ(::system(("set -e; umask 022; cd " + root_ + "; " + commands).c_str()), 0) << commands;
   }
   void Mount(LowerMode mode = LowerMode::kWatch, OtherWhiteouts others = OtherWhiteouts::kOff,
-             const V& lowers = {"a", "b"}) {
+             const V& lowers = {"a", "b"}, RedirectDir redirect = RedirectDir::kFollow) {
     StackConfig config;
+    config.redirect_dir = redirect;
     for (const std::string& lower : lowers) config.lowerdirs.push_back(root_ + "/" + lower);
     config.upperdir = root_ + "/u";
     config.workdir = root_ + "/w";

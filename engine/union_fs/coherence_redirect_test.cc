@@ -49,5 +49,27 @@ TEST_F(RedirectedTest, ItsTargetIsDeepInTheLayers) {
   EXPECT_TRUE(Soon([&] { return Of("d") == "more theirs 1"; })) << Of("d");
 }
 
+// The redirect may be the mount's own, of a directory that nobody looks up again.
+TEST_F(RedirectedTest, TheWayOfOneMadeHereIsCut) {
+  ByHand("mkdir -p b/x/theirs b/y/others");
+  Mount(LowerMode::kWatch, OtherWhiteouts::kOff, {"a", "b"}, RedirectDir::kOn);
+  NodeId x = Walk("x"), y = Walk("y");
+  ASSERT_TRUE(ops::Rename(*parts_, kRootNode, Name::Trusted("x"), kRootNode, Name::Trusted("d"), 0).ok());
+  ASSERT_TRUE(ops::MakeDir(*parts_, Caller(), kRootNode, Name::Trusted("e"), 0755).ok());
+  const unsigned exchange = RENAME_EXCHANGE;
+  ASSERT_TRUE(
+      ops::Rename(*parts_, kRootNode, Name::Trusted("e"), kRootNode, Name::Trusted("y"), exchange).ok());
+  auto names = [&](NodeId node) {
+    std::string all;
+    for (const std::string& name : List(node)) all += name + " ";
+    return all;
+  };
+  EXPECT_EQ(names(x), "theirs ");
+  EXPECT_EQ(names(y), "others ");
+  Settle();
+  ByHand("touch a/x a/y");
+  EXPECT_TRUE(Soon([&] { return names(x).empty() && names(y).empty(); })) << names(x) << names(y);
+}
+
 }  // namespace
 }  // namespace plyfs
