@@ -120,7 +120,13 @@ bool Coherence::SameCopies(const InodeRef& dir) {
   std::optional<InodeName> name = dir->AnyName();
   if (!name) return true;
   Result<Probed> now = ProbeNow(parts_, name->parent, Name::Trusted(name->name));
-  if (!now.ok() || now->type != MergedType::kDirectory) return true;
+  if (!now.ok()) {
+    // Such a record may forbid the merge.
+    parts_.tree.dentries.Doubt(name->parent->id(), Name::Trusted(name->name));
+    DoubtLater({dir});
+    return true;
+  }
+  if (now->type != MergedType::kDirectory) return true;
   bool same_upper = now->upper ? ObjectIdOf(now->top) == dir->upper() : !dir->is_upper();
   DirLowers lowers = LowersOf(parts_, std::move(now->members));
   lowers.top = now->first_member;

@@ -15,20 +15,21 @@ bool NumberMayGoToo(const Parts& parts, const Inode& inode) {
   return !parts.origins->readable() || (parts.config.userxattr && !inode.is_regular());
 }
 
-uint64_t NumberInLayers(const Parts& parts, const Inode& inode) {
-  if (inode.is_dir()) {
-    const DirLowers lowers = inode.lowers();
-    if (!lowers.empty()) return MapIno(parts, lowers.top);
-  }
-  return MapIno(parts, inode.upper());
+// As Admit would give it.
+uint64_t NumberInLayers(Parts& parts, const Inode& inode) {
+  uint64_t number = MapIno(parts, inode.upper());
+  if (!inode.is_dir()) return number;
+  const DirLowers lowers = inode.lowers();
+  if (lowers.empty()) return number;
+  const uint64_t lower = MapIno(parts, lowers.top);
+  if (inode.is_upper() && lower != number && !parts.tree.numbers.Claim(lower, inode.upper())) return number;
+  return lower;
 }
 
-// Its directories list it by that number from now on (D10).
-void ListNumberInLayers(Parts& parts, const Inode& inode) {
-  const uint64_t number = NumberInLayers(parts, inode);
-  if (number == inode.st_ino()) return;
+// Its directories list it by the number that it has now (D10).
+void ListNumber(Parts& parts, const Inode& inode) {
   for (const InodeName& name : inode.Names()) {
-    name.parent->ChangeListing([&](MergedDir& listing) { listing.SetIno(name.name, number); });
+    name.parent->ChangeListing([&](MergedDir& listing) { listing.SetIno(name.name, inode.st_ino()); });
     if (parts.invalidator) parts.invalidator->InvalidateData(name.parent->id());
   }
 }
@@ -46,22 +47,21 @@ void GiveBack(Parts& parts) {
   if (::pthread_create(&thread, nullptr, trim, nullptr) == 0) (void)::pthread_detach(thread);
 }
 
-// The inode that the client is about to forget, if its number goes with it; null.
-InodeRef LosesNumber(Parts& parts, NodeId node, uint64_t count) {
+// The inode, if its number goes once the client has forgotten it; null.
+InodeRef MayLoseNumber(Parts& parts, NodeId node) {
   if (!NumbersMayGo(parts) && !parts.coherence) return InodeRef();
   InodeRef inode = parts.tree.inodes.Find(node);
-  return inode && inode->lookups() <= count && NumberMayGoToo(parts, *inode) ? inode : InodeRef();
+  return inode && NumberMayGoToo(parts, *inode) ? inode : InodeRef();
 }
 
 }  // namespace
 
 void Forget(Parts& parts, NodeId node, uint64_t count) {
-  {
-    const InodeRef loses = LosesNumber(parts, node, count);
-    if (loses) ListNumberInLayers(parts, *loses);
+  if (const InodeRef inode = MayLoseNumber(parts, node)) {
+    // Whoever is reading a directory's listing may have taken the old one just before.
+    if (parts.tree.inodes.Forget(node, count, NumberInLayers(parts, *inode))) ListNumber(parts, *inode);
+  } else {
     parts.tree.inodes.Forget(node, count);
-    // Whoever has found it by its name meanwhile has listed it by the other one again.
-    if (loses && loses->lookups() == 0) ListNumberInLayers(parts, *loses);
   }
   if (parts.tree.ebb.IsDue(parts.tree.inodes.size())) GiveBack(parts);
 }

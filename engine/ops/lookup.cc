@@ -20,7 +20,7 @@ Result<Entry> Load(Parts& parts, NodeId parent, Name name) {
     bool kept = false;
     Result<Attr> attr = StatInode(parts, inode, &kept);
     if (attr.ok()) return MakeEntry(parts, *dir, name, *inode, *attr, kept);
-    parts.tree.inodes.Forget(inode->id(), 1);
+    Forget(parts, inode->id(), 1);
     if (attr.error() != ESTALE || attempt > 0) return attr.status();
     parts.tree.dentries.Doubt(dir->id(), name);
     // An upper one is found by its object wherever that is now.

@@ -29,7 +29,7 @@ Entry Attributes(Parts& parts, const InodeRef& dir, const DirEntry& entry, const
   bool kept = false;
   Result<Attr> attr = StatInode(parts, *inode, &kept);
   if (attr.ok()) return MakeEntry(parts, *dir, name, **inode, *attr, kept);
-  parts.tree.inodes.Forget((*inode)->id(), 1);
+  Forget(parts, (*inode)->id(), 1);
   return Entry();
 }
 
@@ -103,7 +103,7 @@ class Batch {
   }
 
   void Untell(const Entry& entry) const {
-    if (entry.node != 0) parts_.tree.inodes.Forget(entry.node, 1);
+    if (entry.node != 0) Forget(parts_, entry.node, 1);
   }
 
   Parts& parts_;
@@ -140,7 +140,7 @@ Status GiveInTurn(Parts& parts, plyfs::OpenDir& dir, Cookie from, const DirPlusS
     if (looks && !std::exchange(asked, true)) copies = CopiesOf(dir);
     Entry attributes = looks ? Attributes(parts, dir.inode, entry, copies.get()) : Entry();
     bool taken = sink(entry, attributes);
-    if (!taken && attributes.node != 0) parts.tree.inodes.Forget(attributes.node, 1);
+    if (!taken && attributes.node != 0) Forget(parts, attributes.node, 1);
     *end &= taken;
     return taken;
   };

@@ -129,8 +129,7 @@ InodeRef Admit(Parts& parts, const InodeRef& dir, Name name, const Probed& found
   const uint64_t number_anew = init.st_ino;
   InodeRef inode = parts.tree.inodes.Intern(KnownAs(parts, *dir, name, found), std::move(init));
   // No client knows it by the number that it had, and whoever makes it anew will not either.
-  const bool renumbered = inode->lookups() == 0 && inode->st_ino() != number_anew;
-  if (renumbered) inode->SetIno(number_anew);
+  const bool renumbered = inode->st_ino() != number_anew && parts.tree.inodes.Renumber(*inode, number_anew);
   if (!is_dir) {
     if (inode->unlinked()) {
       // The last name known was removed, but here is another.  Nobody watched what was learned meanwhile.

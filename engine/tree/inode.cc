@@ -199,7 +199,9 @@ std::optional<Attr> Inode::CachedAttr() const {
   TinyLock lock(mu_);
   if (!attr_) return std::nullopt;
   attr_used_ = true;
-  return *attr_;
+  Attr attr = *attr_;
+  attr.ino = st_ino();  // it may have another one since
+  return attr;
 }
 
 bool Inode::StoreAttr(uint64_t version, const Attr& attr) {

@@ -253,16 +253,27 @@ void InodeTable::AddLookup(Inode& inode) {
   if (held == 0) inode.refs_.fetch_add(1, std::memory_order_relaxed);
 }
 
-void InodeTable::Forget(NodeId id, uint64_t count) {
+bool InodeTable::Forget(NodeId id, uint64_t count, std::optional<uint64_t> number) {
   InodeRef inode = Find(id);
-  if (!inode) return;
+  if (!inode) return false;
   InodeRef last;
   MutexLock lock(SlotMutex(SlotOf(id)));
   const uint64_t held = inode->lookups();
   const uint64_t left = held > count ? held - count : 0;
   inode->lookups_.store(static_cast<uint32_t>(std::min<uint64_t>(left, Inode::kManyLookups)),
                         std::memory_order_relaxed);
-  if (held != 0 && left == 0) last = InodeRef(inode.get());  // adopts the lookups' reference
+  if (held == 0 || left != 0) return false;
+  last = InodeRef(inode.get());  // adopts the lookups' reference
+  if (!number || *number == inode->st_ino()) return false;
+  inode->SetIno(*number);
+  return true;
+}
+
+bool InodeTable::Renumber(Inode& inode, uint64_t number) {
+  MutexLock lock(SlotMutex(SlotOf(inode.id_)));
+  if (inode.lookups() != 0 || number == inode.st_ino()) return false;
+  inode.SetIno(number);
+  return true;
 }
 
 void InodeTable::Retire(Inode* inode) {

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,7 +49,10 @@ class InodeTable {
 
   // The client's count of `inode`; while it is not zero the inode stays.
   void AddLookup(Inode& inode);
-  void Forget(NodeId id, uint64_t count);
+  // With its last lookup the inode gets the number, whoever else still holds it.  True: it was another before.
+  bool Forget(NodeId id, uint64_t count, std::optional<uint64_t> number = std::nullopt);
+  // Unless the client knows it: the inode has the number that it is known by after AddLookup.
+  bool Renumber(Inode& inode, uint64_t number);
 
   // `dir` has this name only, which is beneath nothing that the tree knows beneath `dir`: what a hand has
   // moved out of it, and it into that, loses the name that it had here.

@@ -181,6 +181,25 @@ TEST(InodeTable, RekeyedByTwoAtOnceItIsKnownByNoneOnceItHasGone) {
   EXPECT_EQ(w.table.size(), 0u);
 }
 
+// D10: nobody else is to be told the number that goes with the client's last lookup.
+TEST(InodeTable, ItsNumberChangesOnlyWhereTheClientDoesNotKnowIt) {
+  World w;
+  InodeRef a = w.table.Intern({1, 2, 3}, File());
+  EXPECT_TRUE(w.table.Renumber(*a, 5));
+  EXPECT_FALSE(w.table.Renumber(*a, 5));
+  w.table.AddLookup(*a);
+  w.table.AddLookup(*a);
+  EXPECT_TRUE(a->StoreAttr(0, Attr()));
+  EXPECT_FALSE(w.table.Renumber(*a, 6));
+  EXPECT_FALSE(w.table.Forget(a->id(), 1, 6));
+  EXPECT_EQ(a->st_ino(), 5u);
+  EXPECT_TRUE(w.table.Forget(a->id(), 1, 6));
+  EXPECT_EQ(a->st_ino(), 6u);
+  EXPECT_EQ(a->CachedAttr()->ino, 6u);
+  EXPECT_FALSE(w.table.Forget(a->id(), 1, 7));  // it was forgotten before
+  EXPECT_EQ(a->st_ino(), 6u);
+}
+
 TEST(InodeTable, ManyThreadsInternAndForgetOneObject) {
   World w;
   std::vector<std::thread> threads;

@@ -276,6 +276,38 @@ TEST_F(CoherenceTest, UpperDirectoryMovedByHandAndForgottenBeforeItIsAskedFor) {
   EXPECT_NE(listed, number);
 }
 
+// L12: its own copies tell of their records, and only once they are watched.
+TEST_F(CoherenceTest, ARecordForbidsTheMergeBeforeTheCopiesAreWatched) {
+  ByHand("mkdir -p a/d b/d");
+  Mount();
+  NodeId d = Walk("d");
+  ByHand("setfattr -n trusted.overlay.redirect a/d");
+  Settle();
+  EXPECT_EQ(Walk("d"), d);
+  (void)ops::GetAttr(*parts_, d, 0);  // the client may keep nothing that long, and asks
+  EXPECT_TRUE(Soon([&] { return Lookup(kRootNode, "d").error() == EINVAL; }));
+  EXPECT_TRUE(Soon([&] { return told_.Entry(kRootNode, "d"); }));
+}
+
+// D10: whoever holds it while the client forgets it lets a listing find it as it will be known.
+TEST_F(CoherenceTest, UpperDirectoryMovedByHandIsListedWhileItIsBeingForgotten) {
+  ByHand("mkdir -p a/d u/d u/p");
+  Mount();
+  NodeId d = Walk("d"), p = Walk("p");
+  const uint64_t number = ops::GetAttr(*parts_, d, 0)->attr.ino;
+  ByHand("mv u/d u/p/e");
+  EXPECT_TRUE(Soon([&] { return Walk("p/e") == d; }));
+  Settle();
+  {
+    const InodeRef held = parts_->tree.inodes.Find(d);
+    ops::Forget(*parts_, d, held->lookups());
+    parts_->tree.inodes.Find(p)->DropListing();
+    EXPECT_NE(ListedNumber(p, "e"), number);
+  }
+  EXPECT_TRUE(Soon([&] { return !parts_->tree.inodes.Find(d); }));
+  EXPECT_EQ(ListedNumber(p, "e"), Lookup(p, "e")->attr.ino);
+}
+
 TEST_F(CoherenceTest, AttributesChangedByHand) {
   ByHand("mkdir a/d; touch a/f a/d/x; ln a/f a/g");
   Mount();
