@@ -49,7 +49,8 @@ class InodeTable {
 
   // The client's count of `inode`; while it is not zero the inode stays.
   void AddLookup(Inode& inode);
-  // With its last lookup the inode gets the number, whoever else still holds it.  True: it was another before.
+  // With its last lookup the inode gets the number, whoever else still holds it.  True: it was another
+  // before.
   bool Forget(NodeId id, uint64_t count, std::optional<uint64_t> number = std::nullopt);
   // Unless the client knows it: the inode has the number that it is known by after AddLookup.
   bool Renumber(Inode& inode, uint64_t number);
