@@ -132,6 +132,22 @@ TEST_F(CoherenceTest, FrozenLowersAreNotWatched) {
 }
 
 // The mount goes while hands are busy.
+// S10: nor is anything taken hold of, but who has the file open has it.
+TEST_F(CoherenceTest, AnOpenFileHasAttributesWhateverHappensToItsName) {
+  ByHand("echo abc > a/f");
+  Mount(LowerMode::kFrozen);
+  NodeId f = Walk("f");
+  Handle handle = Open(f);
+  ByHand("rm a/f");
+  parts_->tree.inodes.Find(f)->DropAttr();
+  EXPECT_EQ(ops::GetAttr(*parts_, f, 0).error(), ESTALE);
+  Result<AttrReply> reply = ops::GetAttr(*parts_, f, handle);
+  ASSERT_TRUE(reply.ok()) << reply.error();
+  EXPECT_EQ(reply->attr.size, 4u);
+  ops::Release(*parts_, handle);
+  EXPECT_EQ(ops::GetAttr(*parts_, f, handle).error(), EBADF);
+}
+
 TEST_F(CoherenceTest, EndsWhileNoticesCome) {
   ByHand("mkdir a/d; cd a/d; seq 200 | xargs touch");
   Mount();
