@@ -121,7 +121,7 @@ bool Coherence::SameCopies(const InodeRef& dir) {
   if (!name) return true;
   Result<Probed> now = ProbeNow(parts_, name->parent, Name::Trusted(name->name));
   if (!now.ok()) {
-    // Such a record may forbid the merge.
+    // A record may forbid the merge by now (L12).  Who asks next is to find that out.
     parts_.tree.dentries.Doubt(name->parent->id(), Name::Trusted(name->name));
     DoubtLater({dir});
     return true;

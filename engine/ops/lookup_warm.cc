@@ -37,7 +37,7 @@ std::optional<Result<Entry>> Lookup(Tree& tree, NodeId parent, Name name) {
   std::optional<Attr> attr = inode->CachedAttr();
   if (!attr) return std::nullopt;
   tree.inodes.AddLookup(*inode);
-  attr->ino = inode->st_ino();  // from now on it stays
+  attr->ino = inode->st_ino();  // that stays from now on; the one above may have gone
   return Result<Entry>(Entry{inode->id(), *attr, ttl, tree.AttrTtl(*inode, /*kept=*/true)});
 }
 

@@ -131,7 +131,6 @@ TEST_F(CoherenceTest, FrozenLowersAreNotWatched) {
   EXPECT_EQ(Walk("absent"), 0u);
 }
 
-// The mount goes while hands are busy.
 // S10: nor is anything taken hold of, but who has the file open has it.
 TEST_F(CoherenceTest, AnOpenFileHasAttributesWhateverHappensToItsName) {
   ByHand("echo abc > a/f");
@@ -148,6 +147,7 @@ TEST_F(CoherenceTest, AnOpenFileHasAttributesWhateverHappensToItsName) {
   EXPECT_EQ(ops::GetAttr(*parts_, f, handle).error(), EBADF);
 }
 
+// The mount goes while hands are busy.
 TEST_F(CoherenceTest, EndsWhileNoticesCome) {
   ByHand("mkdir a/d; cd a/d; seq 200 | xargs touch");
   Mount();
